@@ -1,0 +1,148 @@
+"""The bars with what was measured: a table from the raw results of the last runs, written into docs/benchmarks.md between its two marks.
+
+python benchmarks/report.py
+"""
+
+import json
+import re
+import statistics
+from typing import NamedTuple
+
+from installed import ROOT
+from measure import RESULTS, Sample, column, percentile
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+_BETWEEN = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+START_PEERS = "k9s 4.8 ×, posting {posting:.1f} ×, harlequin {harlequin:.1f} ×"
+LARGE = "quarterdeck, 100,000 rows: "
+SMALL = "quarterdeck, 2,000 rows: "
+BUSY = "quarterdeck, 500 cells/s, a backend hangs: "
+FLOOR_TABLE = "Textual DataTable, 1,000 rows: "
+
+Samples = dict[str, list[Sample]]
+
+
+class Row(NamedTuple):
+    """One bar. `figure` and `bar` are in `unit`; `reading` is the same in other words; `peers` were measured beside it."""
+
+    what: str
+    figure: float
+    bar: float
+    unit: str
+    reading: str
+    peers: str
+
+    def line(self) -> str:
+        """As a line of a table."""
+        verdict = "met" if self.figure <= self.bar else "**missed**"
+        cells = (
+            self.what,
+            f"{self.figure:.3g} {self.unit}",
+            self.reading,
+            f"{self.bar:g} {self.unit}",
+            self.peers,
+            verdict,
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+def start_rows(samples: Samples) -> list[Row]:
+    """Start-up: ratios of medians to the floor of the same run."""
+
+    def median(scenario: str, key: str) -> float:
+        return statistics.median(column(samples[scenario], key))
+
+    empty, python = median("empty Textual app", "frame"), median("python -c pass", "exit")
+    peers = {name: median(name, "frame") / empty for name in ("posting", "harlequin") if name in samples}
+    there = START_PEERS.format(**peers) if len(peers) == 2 else ""
+    help_peer = ""
+    if "harlequin --version" in samples:
+        help_peer = f"harlequin {median('harlequin --version', 'exit') / python:.0f} ×, k9s 4 ×"
+    floors = (("empty", empty, "× an empty Textual app"), ("python", python, "× `python -c pass`"))
+    units = {name: (floor, unit) for name, floor, unit in floors}
+    wanted = (
+        ("first frame", "quarterdeck, runtime up", "frame", "empty", 1.5, there),
+        (
+            "a key at the first frame, answered",
+            "quarterdeck, runtime up, a key at the first frame",
+            "key",
+            "empty",
+            1.5,
+            "",
+        ),
+        ("first real row, runtime up", "quarterdeck, runtime up", "row", "empty", 2.0, there),
+        ("first real row, cold", "quarterdeck, cold", "row", "empty", 5.0, there),
+        ("`--version`", "quarterdeck --version", "exit", "python", 3.0, help_peer),
+        ("`get models --json`, runtime up", "quarterdeck get models --json", "exit", "python", 8.0, "kubectl 39 ×"),
+    )
+    rows: list[Row] = []
+    for what, scenario, key, floor_name, bar, others in wanted:
+        floor, unit = units[floor_name]
+        seconds = median(scenario, key)
+        rows.append(
+            Row(what, seconds / floor, bar, unit, f"{seconds * 1000:.0f} ms, floor {floor * 1000:.0f} ms", others)
+        )
+    return rows
+
+
+def key_rows(samples: Samples) -> list[Row]:
+    """Keys: p95 in milliseconds; the median stands beside it."""
+
+    def row(what: str, scenarios: tuple[str, ...], key: str, bar: float, peers: str = "") -> Row:
+        values = [value * 1000 for scenario in scenarios for value in column(samples[scenario], key)]
+        reading = f"median {statistics.median(values):.1f} ms, n = {len(values)}"
+        return Row(what, percentile(values, 0.95), bar, "ms", reading, peers)
+
+    def peer(scenario: str, name: str) -> str:
+        if scenario not in samples:
+            return ""
+        values = column(samples[scenario], "last")
+        return f"{name} {statistics.median(values) * 1000:.0f} / {percentile(values, 0.95) * 1000:.0f} ms"
+
+    cat = peer("raw cat: key", "raw `cat`")
+    table_cursor, table_page = peer(f"{FLOOR_TABLE}cursor", "DataTable"), peer(f"{FLOOR_TABLE}page", "DataTable")
+    typing = [peer(f"{name}: typing", f"{name} (typing)") for name in ("harlequin", "posting")]
+    page_bytes = max(column(samples[f"{LARGE}page"], "bytes") + column(samples[f"{SMALL}page"], "bytes"))
+    floor_bytes = statistics.median(column(samples[f"{FLOOR_TABLE}page"], "bytes"))
+    cursor_peers = ", ".join(part for part in (cat, table_cursor, *typing) if part)
+    return [
+        row("cursor key, p95", (f"{SMALL}cursor", f"{LARGE}cursor"), "last", 10, cursor_peers),
+        row("cursor key while 500 cells/s change and a backend hangs, p95", (f"{BUSY}cursor",), "last", 10),
+        row("page down, p95", (f"{SMALL}page", f"{LARGE}page"), "last", 20, table_page),
+        Row(
+            "bytes of a page",
+            page_bytes / 1000,
+            8,
+            "KB",
+            "the largest",
+            f"DataTable {floor_bytes / 1000:.0f} KB, k9s 0.3 KB",
+        ),
+        row("esc on legacy keys, p95", (f"{SMALL}esc", f"{LARGE}esc"), "last", 30, "Textual's default 105 ms"),
+        row("100,000 rows: pane key to first rows", (f"{LARGE}opened",), "first rows", 100),
+        row("the same while rows still come", (f"{LARGE}opened while rows come",), "first rows", 100),
+        row("to the count, with `end` at the last row", (f"{LARGE}opened",), "end", 500, "DataTable 9.6 s"),
+        row("the same while rows still come", (f"{LARGE}opened while rows come",), "end", 500),
+        row("filter keystroke, p95", (f"{LARGE}filter key",), "last", 50, "k9s at 2,000 rows 1,111 ms"),
+        row("filter cleared, p95", (f"{LARGE}filter cleared",), "last", 50, "k9s at 2,000 rows 73 ms"),
+    ]
+
+
+def main() -> None:
+    """Writes the table."""
+    startup, table = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table"))
+    lines = ["| what | figure | in other words | bar | floor and peers | |", "|---|---|---|---|---|---|"]
+    lines += [row.line() for row in (*start_rows(startup["samples"]), *key_rows(table["samples"]))]
+    about = [
+        f"`{name}`: {run['about']['measured']}, tree {run['about']['tree'][:12]}, Python {run['about']['python']}, "
+        f"{run['about']['system']}, {run['about']['cores']} cores, load before and after "
+        f"{run['about']['load_before']:.1f} and {run['about']['load_after']:.1f}."
+        for name, run in (("startup", startup), ("table", table))
+    ]
+    text = "\n".join([*lines, "", *about])
+    PAGE.write_text(_BETWEEN.sub(lambda found: f"{found[1]}{text}\n{found[2]}", PAGE.read_text()))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

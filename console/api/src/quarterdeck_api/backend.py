@@ -1,0 +1,157 @@
+"""The protocols that a backend implements; what it lacks is greyed out with the reason.
+
+Methods are plain blocking functions: the host runs them in its thread pool, always with a time-out. A backend must therefore keep one
+client per thread where its library is not thread-safe.
+"""
+
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from quarterdeck_api.catalogue import JsonSchema
+from quarterdeck_api.documents import Document
+from quarterdeck_api.resources import Change, Resource
+
+
+class Interest(Enum):
+    """Who looks at the backend now: what nobody looks at is asked rarely."""
+
+    FOREGROUND = "foreground"
+    BACKGROUND = "background"
+    NONE = "none"
+
+
+class WatchContext(Protocol):
+    """What `watch` is given: a sink for changes, and when to end."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `watch` must return."""
+        ...
+
+    @property
+    def interest(self) -> Interest:
+        """Who looks at the backend now."""
+        ...
+
+    def emit(self, change: Change) -> None:
+        """Reports one change; never blocks. Changes are coalesced per resource and sent against credit."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps, but wakes when `watch` must return or the interest changes; True when it must return."""
+        ...
+
+    def resource(
+        self,
+        kind: str,
+        name: str,
+        *,
+        cells: dict[str, str | int | float | bool | None],
+        health: str = "ok",
+        state: str = "",
+        reason: str = "",
+        since: float = 0.0,
+        uid: str = "",
+        parent: str = "",
+        links: dict[str, str] | None = None,
+        actions_off: dict[str, str] | None = None,
+    ) -> Resource:
+        """Builds a resource of this backend with its cells in the catalogue's order; an unknown kind or column is an error."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """The least that a backend is: something that reports its mirrored resources until it is closed."""
+
+    def watch(self, context: WatchContext) -> None:
+        """Emits everything the backend has, `Synced`, then changes, until `context.stopped`; runs in a thread of its own.
+
+        `Synced` has to name every mirrored kind of the plugin, those of which this backend has nothing too: whoever asks for a kind waits
+        for it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Releases what the backend holds; called once."""
+        ...
+
+
+@runtime_checkable
+class Describable(Protocol):
+    """A backend whose resources can be described."""
+
+    def describe(self, address: str) -> Document:
+        """The document of one resource."""
+        ...
+
+
+class ActionRequest(Struct, frozen=True):
+    """One action on one resource. `parameters` satisfy the action's schema, `settings` the resource's own (`--set`)."""
+
+    action: str
+    address: str
+    parameters: dict[str, object] = {}
+    settings: dict[str, object] = {}
+    dry_run: bool = False
+
+
+class ActionResult(Struct, frozen=True):
+    """What a short action gave. `statement` is the exact request as the system knows it."""
+
+    message: str
+    statement: str = ""
+    document: Document | None = None
+
+
+@runtime_checkable
+class Performer(Protocol):
+    """A backend with short actions."""
+
+    def perform(self, request: ActionRequest) -> ActionResult:
+        """Does the action once; with `dry_run` only says what would be sent."""
+        ...
+
+
+@runtime_checkable
+class Parameterised(Protocol):
+    """A backend whose resources have parameters of their own (each model has others)."""
+
+    def own_parameters(self, action: str, address: str) -> JsonSchema:
+        """JSON Schema (an object) of `--set` for this action on this resource."""
+        ...
+
+
+class Choice(Struct, frozen=True):
+    """One completion."""
+
+    value: str
+    help: str = ""
+
+
+@runtime_checkable
+class Completer(Protocol):
+    """A backend that completes values from the live system."""
+
+    def complete(self, action: str, address: str, field: str, prefix: str) -> list[Choice]:
+        """Choices for a field that begin with the prefix."""
+        ...
+
+
+class ProbeResult(Struct, frozen=True):
+    """What a backend is, as found out by asking it."""
+
+    version: str
+    capabilities: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Probeable(Protocol):
+    """A backend that can be asked what it is."""
+
+    def probe(self) -> ProbeResult:
+        """Version and capabilities."""
+        ...

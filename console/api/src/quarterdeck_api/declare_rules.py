@@ -1,0 +1,219 @@
+"""What a catalogue must satisfy beyond its types: ids, references between its parts, reserved names."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from quarterdeck_api import API_VERSION
+from quarterdeck_api.catalogue import ActionInfo, Catalogue, JsonSchema, KindInfo
+from quarterdeck_api.errors import ErrorReport, UsageError
+from quarterdeck_api.filters import COMMON_FIELDS
+from quarterdeck_api.nearest import nearest
+from quarterdeck_api.parameters import fields
+from quarterdeck_api.resources import CORE
+
+#: Kinds that plugins share; each plugin has columns of its own for them.
+SHARED_KINDS = {
+    "node": "Nodes",
+    "model": "Models",
+    "version": "Versions",
+    "job": "Jobs",
+    "process": "Processes",
+    "schedule": "Schedules",
+    "controller": "Controllers",
+    "stream": "Streams",
+    "dataset": "Datasets",
+}
+
+#: Names of the command line's own options: no parameter may bear them.
+RESERVED_PARAMETERS = frozenset(
+    [
+        "json",
+        "yes",
+        "confirm",
+        "dry-run",
+        "no-wait",
+        "set",
+        "key",
+        "priority",
+        "help",
+        "filter",
+        "watch",
+        "backend",
+        "cancel-on-interrupt",
+    ]
+)
+
+_PLUGIN_ID = re.compile(r"[a-z][a-z0-9-]*")
+_WORD_ID = re.compile(r"[a-z][a-z0-9-]*")
+_DOTTED_ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
+_COLUMN_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_IMPORT_STRING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_COMMON = frozenset(column.id for column in COMMON_FIELDS)
+
+
+def compatibility_fault(wanted: str) -> ErrorReport | None:
+    """Why a plugin written for contract version `wanted` cannot be used with this one, or None.
+
+    The major version must be the same and the minor one not later than ours.
+    """
+    remedy = f"write api as MAJOR.MINOR, as in {API_VERSION}"
+    parts = wanted.split(".")
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        return ErrorReport("compatibility", f"its contract version {wanted!r} is not a version", remedy)
+    major, minor = (int(part) for part in parts)
+    our_major, our_minor = (int(part) for part in API_VERSION.split("."))
+    if major == our_major and minor <= our_minor:
+        return None
+    sentence = f"it was written for plugin contract {wanted}, and this Quarterdeck has {API_VERSION}"
+    if major < our_major:
+        return ErrorReport(
+            "compatibility", sentence, f"install a release of the plugin made for contract {our_major}.x"
+        )
+    return ErrorReport(
+        "compatibility",
+        sentence,
+        f"install a quarterdeck-api that has contract {wanted}, or an older release of the plugin",
+    )
+
+
+def faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    """Everything that is wrong with a catalogue, each with a remedy."""
+    yield from _id_faults(catalogue)
+    yield from _kind_faults(catalogue)
+    yield from _action_faults(catalogue)
+    yield from _schema_faults(catalogue)
+    yield from _implementation_faults(catalogue)
+
+
+def _fault(sentence: str, remedy: str) -> ErrorReport:
+    return ErrorReport("validate", sentence, remedy)
+
+
+def _id_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    plugin = catalogue.plugin.id
+    if not _PLUGIN_ID.fullmatch(plugin):
+        yield _fault(f"{plugin!r} is no plugin id", "use lower-case letters, digits and '-', a letter first")
+    if plugin == CORE:
+        yield _fault(f"the plugin id {CORE!r} is reserved for Quarterdeck itself", "choose another id")
+    for backend_type in catalogue.backend_types:
+        if not _DOTTED_ID.fullmatch(backend_type.id) or backend_type.id.split(".")[0] != plugin:
+            yield _fault(
+                f"backend type {backend_type.id!r} does not begin with the plugin's id",
+                f"call it {plugin} or {plugin}.NAME, in lower-case letters, digits and '-'",
+            )
+    if sum(each.embedded for each in catalogue.backend_types) > 1:
+        yield _fault("more than one backend type is embedded", "an embedded backend bears the plugin's id: keep one")
+    for what, ids, pattern in (
+        ("kind", [each.id for each in catalogue.kinds], _WORD_ID),
+        ("action", [each.id for each in catalogue.actions], _DOTTED_ID),
+        ("job", [each.id for each in catalogue.jobs], _DOTTED_ID),
+        ("check", [each.id for each in catalogue.checks], _DOTTED_ID),
+        ("theme", [each.name for each in catalogue.themes], _WORD_ID),
+        ("keymap", [each.name for each in catalogue.keymaps], _WORD_ID),
+        ("sample", [each.name for each in catalogue.samples], re.compile(r"[a-z0-9][a-z0-9_-]*")),
+    ):
+        for each in ids:
+            if not pattern.fullmatch(each):
+                yield _fault(f"{each!r} is no id of a {what}", "use lower-case letters, digits and '-', a letter first")
+        yield from _duplicates(what, ids)
+    yield from _duplicates("backend type", [each.id for each in catalogue.backend_types])
+
+
+def _duplicates(what: str, ids: Iterable[str]) -> Iterator[ErrorReport]:
+    seen: set[str] = set()
+    for each in ids:
+        if each in seen:
+            yield _fault(f"{what} {each!r} is declared twice", "declare it once")
+        seen.add(each)
+
+
+def _kind_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    known = _known_kinds(catalogue.kinds)
+    for kind in catalogue.kinds:
+        if not kind.title:
+            yield _fault(f"kind {kind.id!r} has no title", "give it one; only shared kinds may go without")
+        if kind.parent_kind and kind.parent_kind not in known:
+            yield _fault(
+                f"kind {kind.id!r} has the unknown parent kind {kind.parent_kind!r}", nearest(kind.parent_kind, known)
+            )
+        yield from _duplicates(f"column of kind {kind.id!r}:", [column.id for column in kind.columns])
+        for column in kind.columns:
+            if not _COLUMN_ID.fullmatch(column.id):
+                yield _fault(
+                    f"column {column.id!r} of kind {kind.id!r} cannot be written in a filter",
+                    "use letters, digits, '_' and '-', a letter first",
+                )
+            if column.id in _COMMON:
+                yield _fault(
+                    f"column {column.id!r} of kind {kind.id!r} bears the name of a field that every resource has",
+                    "fill that field of the resource, or call the column something else",
+                )
+
+
+def _action_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    kinds = _known_kinds(catalogue.kinds)
+    jobs = {job.id for job in catalogue.jobs}
+    for action in catalogue.actions:
+        if not action.kinds:
+            yield _fault(f"action {action.id!r} is for no kind", "name the kinds of resources that it is done to")
+        for kind in action.kinds:
+            if kind not in kinds:
+                yield _fault(f"action {action.id!r} is for the unknown kind {kind!r}", nearest(kind, kinds))
+        if action.job and action.job not in jobs:
+            yield _fault(f"action {action.id!r} starts the unknown job {action.job!r}", nearest(action.job, jobs))
+        yield from _parameter_faults(action)
+
+
+def _parameter_faults(action: ActionInfo) -> Iterator[ErrorReport]:
+    for name in action.parameters["properties"]:
+        if str(name).replace("_", "-").lower() in RESERVED_PARAMETERS:
+            yield _fault(
+                f"parameter {name!r} of action {action.id!r} bears the name of an option of the command line",
+                "call it something else",
+            )
+
+
+def _schema_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    for backend_type in catalogue.backend_types:
+        for name in ("type", "read_only"):
+            if name in backend_type.settings["properties"]:
+                yield _fault(
+                    f"setting {name!r} of backend type {backend_type.id!r} is a key that every backend has",
+                    "call it something else",
+                )
+        yield from _unusable_schema(f"settings of backend type {backend_type.id!r}", backend_type.settings)
+    for action in catalogue.actions:
+        yield from _unusable_schema(f"parameters of action {action.id!r}", action.parameters)
+
+
+def _unusable_schema(what: str, schema: JsonSchema) -> Iterator[ErrorReport]:
+    try:
+        fields(schema)
+    except UsageError as error:
+        yield _fault(
+            f"the {what} cannot be written as a form or as options: {error.message}",
+            "use strings, numbers, booleans, enums, and lists of these",
+        )
+
+
+def _implementation_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    for what, text in (
+        *((f"the factory of backend type {each.id!r}", each.factory) for each in catalogue.backend_types),
+        *((f"the implementation of job {each.id!r}", each.implementation) for each in catalogue.jobs),
+        *((f"the implementation of check {each.id!r}", each.implementation) for each in catalogue.checks),
+    ):
+        if not _IMPORT_STRING.fullmatch(text):
+            yield _fault(f"{what} is no import string: {text!r}", "write package.module:name")
+    for job in catalogue.jobs:
+        for module in job.preload:
+            if not _MODULE.fullmatch(module):
+                yield _fault(f"job {job.id!r} preloads {module!r}, which is no module's name", "write package.module")
+        if job.max_attempts < 1 or job.limit < 0 or job.wall_clock_limit < 0 or job.grace < 0:
+            yield _fault(
+                f"job {job.id!r} has a limit that is out of range", "attempts are at least 1, times not negative"
+            )
+
+
+def _known_kinds(kinds: Iterable[KindInfo]) -> set[str]:
+    return {*SHARED_KINDS, *(kind.id for kind in kinds)}

@@ -1,0 +1,265 @@
+"""The host's program: answers the runtime, beats, and ends when the runtime does."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from random import Random
+from typing import NoReturn
+
+from msgspec import Struct
+
+from quarterdeck_api import API_VERSION
+from quarterdeck_api.backend import (
+    ActionRequest,
+    ActionResult,
+    Completer,
+    Describable,
+    Parameterised,
+    Performer,
+    Probeable,
+    ProbeResult,
+)
+from quarterdeck_api.catalogue import JsonSchema
+from quarterdeck_api.documents import Document
+from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UsageError
+from quarterdeck_api.host.backends import BackendRunner, BackendTools
+from quarterdeck_api.host.exits import HostExit
+from quarterdeck_api.host.faults import log_fault
+from quarterdeck_api.host.host_jobs import HostJobs, LoopChannel
+from quarterdeck_api.host.memory import resident_bytes
+from quarterdeck_api.host.pool import CallPool
+from quarterdeck_api.host.sender import ENCODED_CHANGES, ChangeSender
+from quarterdeck_api.host_protocol import (
+    BACKEND_CLOSE,
+    BACKEND_COMPLETE,
+    BACKEND_DESCRIBE,
+    BACKEND_INTEREST,
+    BACKEND_OPEN,
+    BACKEND_PARAMETERS,
+    BACKEND_PERFORM,
+    BACKEND_PROBE,
+    BACKEND_REOPEN,
+    BACKEND_REPORT,
+    CONFIGURE,
+    CREDIT,
+    HEARTBEAT,
+    HEARTBEAT_SECONDS,
+    JOB_CANCEL,
+    JOB_START,
+    BackendName,
+    CreditParams,
+    Heartbeat,
+    HostConfiguration,
+    HostReady,
+    InterestParams,
+    OpenBackend,
+)
+from quarterdeck_api.jobs import JobSpec
+from quarterdeck_api.peer import Peer
+from quarterdeck_api.protocol import AddressParams, CompleteParams, CompleteResult, ParametersParams
+from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing, check_protocol
+
+#: Seconds that backends and jobs get together when the host is told to end.
+SHUTDOWN_TIMEOUT = 5.0
+
+
+class _Configured(Struct, frozen=True):
+    """What there is once the runtime has said CONFIGURE."""
+
+    tools: BackendTools
+    jobs: HostJobs
+
+
+class HostProgram:
+    """One host on one connection."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._configured: _Configured | None = None
+        self._backends: dict[str, BackendRunner] = {}
+        self._end = asyncio.Event()
+        self._exit = HostExit.ORDERLY
+        peer.on_request(CONFIGURE, self._configure)
+        peer.on_request(BACKEND_OPEN, self._open)
+        peer.on_request(BACKEND_CLOSE, self._close)
+        peer.on_request(BACKEND_REOPEN, self._reopen)
+        peer.on_request(BACKEND_DESCRIBE, self._describe)
+        peer.on_request(BACKEND_PERFORM, self._perform)
+        peer.on_request(BACKEND_PARAMETERS, self._parameters)
+        peer.on_request(BACKEND_COMPLETE, self._complete)
+        peer.on_request(BACKEND_PROBE, self._probe)
+        peer.on_request(JOB_START, self._start_job)
+        peer.on_notification(JOB_CANCEL, lambda number: self._tools_and_jobs().jobs.cancel(number))
+        peer.on_notification(BACKEND_INTEREST, self._set_interest)
+        peer.on_notification(CREDIT, self._grant)
+
+    async def run(self) -> HostExit:
+        """Serves until the runtime is gone or says SIGTERM; backends are closed in the latter case only."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end.set)
+        reading = asyncio.create_task(self._peer.run(), name="reading")
+        beating = asyncio.create_task(self._beat(), name="heartbeat")
+        ending = asyncio.create_task(self._end.wait(), name="ending")
+        await asyncio.wait([reading, ending], return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            fault = reading.exception()
+            if fault is None:
+                return HostExit.RUNTIME_GONE
+            log_fault("the connection to the runtime", fault)
+            return HostExit.PROTOCOL
+        beating.cancel()
+        await self._shut_down()
+        return self._exit
+
+    async def _configure(self, wanted: HostConfiguration) -> HostReady:
+        if self._configured is not None:
+            raise UsageError("this host is configured already", "start another host")
+        try:
+            check_protocol(wanted.protocol, "the runtime")
+        except ProtocolError:
+            self._exit = HostExit.PROTOCOL
+            asyncio.get_running_loop().call_later(1.0, self._end.set)  # After the answer has gone out.
+            raise
+        pool = CallPool(wanted.pool_threads, self._calls_are_stuck)
+        self._configured = _Configured(
+            BackendTools(wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout),
+            HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend),
+        )
+        return HostReady(PROTOCOL_VERSION, os.getpid(), API_VERSION)
+
+    async def _open(self, wanted: OpenBackend) -> Nothing:
+        tools = self._tools_and_jobs().tools
+        info = next((each for each in tools.catalogue.backend_types if each.id == wanted.type), None)
+        if info is None:
+            known = ", ".join(each.id for each in tools.catalogue.backend_types) or "none"
+            raise UsageError(f"{wanted.name} is of the unknown type {wanted.type!r}", f"there are: {known}")
+        if wanted.name in self._backends:
+            raise UsageError(f"{wanted.name} is open already", f"retry {wanted.name} to open it anew")
+        sender = ChangeSender(
+            wanted.name,
+            lambda changes: self._peer.notify(ENCODED_CHANGES, changes),
+            lambda report: self._peer.notify(BACKEND_REPORT, report),
+        )
+        runner = BackendRunner(wanted, info, tools, sender)
+        self._backends[wanted.name] = runner
+        runner.start()
+        return Nothing()
+
+    async def _close(self, wanted: BackendName) -> Nothing:
+        runner = self._backend(wanted.name)
+        del self._backends[wanted.name]
+        await runner.close()
+        return Nothing()
+
+    async def _reopen(self, wanted: BackendName) -> Nothing:
+        await self._backend(wanted.name).retry()
+        return Nothing()
+
+    async def _describe(self, asked: AddressParams) -> Document:
+        runner = self._backend_of(asked.address)
+        return await runner.call(
+            Describable, "describe its resources", lambda backend: backend.describe(asked.address), Document
+        )
+
+    async def _perform(self, request: ActionRequest) -> ActionResult:
+        actions = self._tools_and_jobs().tools.catalogue.actions
+        harmless = request.dry_run or any(each.id == request.action and each.read_only for each in actions)
+        return await self._backend_of(request.address).call(
+            Performer,
+            f"do {request.action}",
+            lambda backend: backend.perform(request),
+            ActionResult,
+            changes_something=not harmless,
+        )
+
+    async def _parameters(self, asked: ParametersParams) -> JsonSchema:
+        runner = self._backend_of(asked.address)
+        return await runner.call(
+            Parameterised,
+            "say which parameters a resource has",
+            lambda backend: backend.own_parameters(asked.action, asked.address),
+            dict,
+        )
+
+    async def _complete(self, asked: CompleteParams) -> CompleteResult:
+        runner = self._backend_of(asked.address)
+        choices = await runner.call(
+            Completer,
+            "complete values",
+            lambda backend: backend.complete(asked.action, asked.address, asked.field, asked.prefix),
+            list,
+        )
+        return CompleteResult(tuple(choices))
+
+    async def _probe(self, asked: BackendName) -> ProbeResult:
+        runner = self._backend(asked.name)
+        return await runner.call(Probeable, "say what it is", lambda backend: backend.probe(), ProbeResult)
+
+    async def _start_job(self, spec: JobSpec) -> Nothing:
+        self._tools_and_jobs().jobs.start(spec)
+        return Nothing()
+
+    def _set_interest(self, wanted: InterestParams) -> None:
+        runner = self._backends.get(wanted.name)
+        if runner is not None:  # It may have been closed while this was under way.
+            runner.set_interest(wanted.interest)
+
+    def _grant(self, credit: CreditParams) -> None:
+        runner = self._backends.get(credit.backend)
+        if runner is not None:
+            runner.grant(credit.batches)
+
+    def _tools_and_jobs(self) -> _Configured:
+        if self._configured is None:
+            raise UsageError("this host is not configured yet", "send host.configure first")
+        return self._configured
+
+    def _backend(self, name: str) -> BackendRunner:
+        runner = self._backends.get(name)
+        if runner is None:
+            raise NotFoundError(f"this host has no backend {name!r}", f"it has: {', '.join(self._backends) or 'none'}")
+        return runner
+
+    def _backend_of(self, address: str) -> BackendRunner:
+        return self._backend(address.split("/", 1)[0])
+
+    async def _beat(self) -> None:
+        while True:
+            stuck = self._configured.tools.pool.stuck if self._configured else 0
+            stuck += sum(runner.stuck_threads for runner in self._backends.values())
+            self._peer.notify(HEARTBEAT, Heartbeat(stuck, resident_bytes()))
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def _calls_are_stuck(self, stuck: int) -> None:
+        if stuck >= self._tools_and_jobs().tools.pool.threads:
+            fault = QuarterdeckError(f"all {stuck} threads of the pool are stuck; the host ends and is started again")
+            log_fault("host", fault)
+            leave(HostExit.POOL_STUCK)
+
+    async def _shut_down(self) -> None:
+        if self._configured is not None:
+            await self._configured.jobs.close()
+        closing = [asyncio.create_task(runner.close()) for runner in self._backends.values()]
+        if closing:
+            await asyncio.wait(closing, timeout=SHUTDOWN_TIMEOUT)
+
+
+def leave(code: HostExit) -> NoReturn:
+    """Ends the process without waiting for threads, which may be stuck in native code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def serve(descriptor: int) -> NoReturn:
+    """Runs the host on a connected socket and ends the process; with the runtime gone, also what the plugin has started."""
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=descriptor))
+    peer = Peer(reader, writer, "the runtime", on_fault=lambda method, fault: log_fault(f"answering {method}", fault))
+    code = await HostProgram(peer).run()
+    if code is HostExit.RUNTIME_GONE and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    leave(code)

@@ -1,0 +1,1 @@
+"""Quarterdeck: a terminal operations console for time-series machine learning."""

@@ -1,0 +1,28 @@
+"""`quarterdeck describe`."""
+
+import click
+
+from quarterdeck.cli.complete import complete
+from quarterdeck.cli.documents import write_document
+from quarterdeck.cli.session import open_session
+from quarterdeck.cli.streams import write_json
+from quarterdeck_api.protocol import DESCRIBE, AddressParams
+from quarterdeck_api.resources import Address, resource_document
+
+#: Seconds that a backend may take to describe a resource.
+DESCRIBE_TIMEOUT = 30.0
+
+
+@click.command("describe")
+@click.argument("address")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(address: str, as_json: bool) -> None:
+    """Show everything about the resource at ADDRESS, as in ainode/model/arima."""
+    parsed = Address.parse(address)
+    with open_session("describe") as session:
+        session.await_backends([parsed])
+        found = session.call(DESCRIBE, AddressParams(address), DESCRIBE_TIMEOUT)
+    if as_json:
+        write_json({"resource": resource_document(found.resource, found.columns), "document": complete(found.document)})
+    else:
+        write_document(found.document)

@@ -1,0 +1,90 @@
+"""The command line: one group whose commands are imported only when they are invoked."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+from quarterdeck.cli.boundary import guarded
+from quarterdeck.cli.screens import Screens
+from quarterdeck.cli.streams import narrate, narrate_error
+from quarterdeck_api.errors import ExitCode
+
+#: Command name to module of this package and one line of help; the command itself is the module's `command`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "get": ("get", "Show resources of a kind."),
+    "describe": ("describe", "Show everything about one resource."),
+    "do": ("do", "Do an action on resources, and wait for it."),
+    "jobs": ("jobs", "List jobs; show, cancel, retry or wait for one."),
+    "schedules": ("schedules", "List schedules; add, preview, switch, run or remove one."),
+    "logs": ("logs", "Show the log of a job, the runtime or a plugin's host."),
+    "journal": ("journal", "Show what was requested, by whom, and what came of it."),
+    "dataset": ("dataset", "Import and list datasets."),
+    "backend": ("backend", "Add, list, test and remove backends."),
+    "plugin": ("plugin", "Show plugins, switch them, and find out why one does not work."),
+    "config": ("configuration", "Write, show and check the configuration."),
+    "runtime": ("runtime", "Start, stop and inspect the runtime."),
+    "doctor": ("doctor", "Find out what is wrong with this instance."),
+    "demo": ("demo", "Forecast a real series in an instance of its own."),
+    "snapshot": ("snapshot", "Print one frame of the console."),
+    "completion": ("completion", "Print the set-up of a shell's completion."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"quarterdeck.cli.{COMMANDS[cmd_name][0]}").command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command; a wrong name is answered with the nearest."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            ctx.fail(f"there is no command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, help="Show the version and exit.", expose_value=False)
+def root() -> None:
+    """Operate models for time series: forecasts, jobs, nodes and datasets.
+
+    Without a command, on a terminal, the console opens. Standard output is data, standard error is narration. Exit codes: 0 done,
+    1 failed, 2 usage, 3 unreachable, 4 refused, 5 unknown outcome, 130 interrupted.
+    """
+
+
+def run(arguments: Sequence[str], screens: Screens) -> int:
+    """Runs a command line and returns its exit code."""
+    return guarded(lambda: _invoke(arguments, screens))
+
+
+def _invoke(arguments: Sequence[str], screens: Screens) -> int | None:
+    try:
+        return root.main(list(arguments), prog_name="quarterdeck", standalone_mode=False, obj=screens)
+    except click.exceptions.NoArgsIsHelpError as error:
+        narrate(error.format_message())
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "quarterdeck"
+        narrate_error(error.format_message(), f"see `{path} --help`")
+        return ExitCode.USAGE
+    except click.Abort:
+        return ExitCode.INTERRUPTED

@@ -1,0 +1,157 @@
+"""`quarterdeck plugin`: works without a runtime, on what is installed."""
+
+import click
+
+from quarterdeck.cli.complete import complete
+from quarterdeck.cli.reloading import reload_after_edit
+from quarterdeck.cli.streams import narrate, write_json, write_lines
+from quarterdeck.cli.tables import table_lines
+from quarterdeck.config.files import load_settings
+from quarterdeck.config.paths import InstancePaths, instance_paths
+from quarterdeck.config.writing import edit_configuration, set_disabled
+from quarterdeck.loading.plugins import load_plugins
+from quarterdeck_api.catalogue import PluginPhase, PluginStatus
+from quarterdeck_api.errors import ExitCode, NotFoundError
+from quarterdeck_api.visible import visible
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("plugin")
+def command() -> None:
+    """Show plugins, switch them, and find out why one does not work."""
+
+
+@command.command("list")
+@_JSON
+def list_plugins(as_json: bool) -> None:
+    """List every plugin that is installed, with what is wrong with it."""
+    plugins = _load(instance_paths())
+    if as_json:
+        write_json([_document(each) for each in plugins])
+        return
+    titles = ("plugin", "version", "phase", "distribution", "reason", "remedy")
+    rows = [(each.id, each.version, each.phase.value, each.distribution, each.reason, each.remedy) for each in plugins]
+    write_lines(table_lines(titles, [[visible(cell) for cell in row] for row in rows]))
+
+
+@command.command("info")
+@click.argument("plugin")
+@_JSON
+def info(plugin: str, as_json: bool) -> int:
+    """Show what a plugin declares: backend types, kinds, actions, jobs and samples."""
+    found = _named(_load(instance_paths()), plugin)
+    if as_json:
+        write_json({**_document(found), "catalogue": complete(found.catalogue)})
+    else:
+        write_lines(visible(line) for line in _info_lines(found))
+    return ExitCode.DONE
+
+
+@command.command("doctor")
+@click.argument("plugin", required=False)
+@_JSON
+def doctor(plugin: str | None, as_json: bool) -> int:
+    """Look into one plugin, or all of them: declare, import and check everything; exits with 1 when something is wrong."""
+    from quarterdeck.loading.doctor import plugin_doctor
+
+    plugins = _load(instance_paths())
+    chosen = [_named(plugins, plugin)] if plugin else list(plugins)
+    findings: list[dict[str, object]] = []
+    for each in chosen:
+        for result in plugin_doctor(each):
+            finding = {"plugin": each.id, "ok": result.ok, "sentence": result.sentence, "remedy": result.remedy}
+            findings.append(finding)
+            if not as_json:
+                write_lines([visible(f"{'ok   ' if result.ok else 'WRONG'}  {each.id}: {result.sentence}")])
+                if result.remedy and not result.ok:
+                    write_lines([visible(f"       try: {result.remedy}")])
+    if as_json:
+        write_json(findings)
+    if not chosen:
+        narrate("no plugin is installed; install one with pip, as quarterdeck-ainode")
+    return ExitCode.DONE if all(finding["ok"] for finding in findings) else ExitCode.FAILED
+
+
+@command.command("enable")
+@click.argument("plugin")
+@_JSON
+def enable(plugin: str, as_json: bool) -> None:
+    """Take a plugin off the list of disabled ones in the configuration file; a running runtime starts it."""
+    _switch(plugin, as_json, disabled=False)
+
+
+@command.command("disable")
+@click.argument("plugin")
+@_JSON
+def disable(plugin: str, as_json: bool) -> None:
+    """Put a plugin on the list of disabled ones in the configuration file; a running runtime ends it with its backends."""
+    _switch(plugin, as_json, disabled=True)
+
+
+def _switch(plugin: str, as_json: bool, *, disabled: bool) -> None:
+    paths = instance_paths()
+    listed = load_settings(paths).settings.plugins.disabled
+    if disabled or plugin not in listed:  # One that is not installed any more can still be taken off the list.
+        _named(load_plugins(paths, disabled=frozenset((*listed, plugin)), try_timeouts_again=False), plugin)
+    changed = edit_configuration(paths, lambda tables: set_disabled(tables, plugin, disabled))
+    word = "disabled" if disabled else "enabled"
+    narrate(f"plugin {plugin} is {word}{'' if changed else ' already'}")
+    state = reload_after_edit(paths) if changed else None
+    if as_json:
+        applied = state is not None and state.applied
+        write_json({"id": plugin, "disabled": disabled, "changed": changed, "applied": applied})
+
+
+def _load(paths: InstancePaths) -> tuple[PluginStatus, ...]:
+    disabled = frozenset(load_settings(paths).settings.plugins.disabled)
+    return load_plugins(paths, disabled=disabled)
+
+
+def _named(plugins: tuple[PluginStatus, ...], name: str) -> PluginStatus:
+    found = next((each for each in plugins if each.id == name), None)
+    if found is not None:
+        return found
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, [each.id for each in plugins], n=1)
+    hint = f"did you mean {close[0]}?" if close else "see `quarterdeck plugin list`"
+    raise NotFoundError(f"there is no plugin {name!r}", hint)
+
+
+def _document(status: PluginStatus) -> dict[str, object]:
+    return {
+        "id": status.id,
+        "title": status.catalogue.plugin.title if status.catalogue else "",
+        "summary": status.catalogue.plugin.summary if status.catalogue else "",
+        "version": status.version,
+        "distribution": status.distribution,
+        "phase": status.phase.value,
+        "reason": status.reason,
+        "remedy": status.remedy,
+        "interpreter": status.interpreter,
+        "declare_seconds": status.declare_seconds,
+        "cached": status.cached,
+    }
+
+
+def _info_lines(status: PluginStatus) -> list[str]:
+    lines = [f"{status.id} {status.version} ({status.distribution}), {status.phase.value}"]
+    if status.phase is not PluginPhase.READY:
+        lines += [f"  {status.reason}", f"  try: {status.remedy}"]
+    catalogue = status.catalogue
+    if catalogue is None:
+        return lines
+    lines += [f"  {catalogue.plugin.title}. {catalogue.plugin.summary}".rstrip()]
+    sections = {
+        "Backend types": [(each.id, each.title) for each in catalogue.backend_types],
+        "Kinds": [(each.id, f"{each.title} ({', '.join(catalogue.columns(each.id))})") for each in catalogue.kinds],
+        "Actions": [(each.id, each.title) for each in catalogue.actions],
+        "Jobs": [(each.id, f"{each.title}, in a {each.runs_in.value}") for each in catalogue.jobs],
+        "Samples": [(each.name, each.title) for each in catalogue.samples],
+    }
+    for title, entries in sections.items():
+        if entries:
+            width = max(len(name) for name, _ in entries)
+            lines += ["", f"{title}:", *(f"  {name:{width}}  {text}".rstrip() for name, text in entries)]
+    return lines

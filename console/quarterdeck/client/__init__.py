@@ -1,0 +1,1 @@
+"""The connection to the runtime, used by command line and console alike."""

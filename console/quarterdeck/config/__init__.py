@@ -1,0 +1,1 @@
+"""Where an instance keeps its files, and its settings."""

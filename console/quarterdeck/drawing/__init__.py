@@ -1,0 +1,1 @@
+"""Charts, documents and quantities as text, for console and command line alike."""

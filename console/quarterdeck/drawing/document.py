@@ -1,0 +1,124 @@
+"""A document as lines of spans: facts, tables, text and charts, for console and command line alike."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from quarterdeck.drawing.chart import Span, draw_chart
+from quarterdeck_api.documents import Block, ChartBlock, Document, FactsBlock, TableBlock, TextBlock
+from quarterdeck_api.resources import Cell
+from quarterdeck_api.visible import visible
+
+#: A chart's height in lines, wherever there is room.
+CHART_HEIGHT = 18
+#: What stands between two columns of a table.
+_GAP = "  "
+#: A table's column becomes no narrower than this, even when the table does not fit.
+_NARROWEST = 6
+
+Line = list[Span]
+
+
+def document_lines(document: Document, width: int, chart_height: int = CHART_HEIGHT) -> list[Line]:
+    """The document in `width` columns, blocks parted by an empty line; text from backends is made visible, not obeyed."""
+    lines: list[Line] = []
+    for block in document.blocks:
+        if lines:
+            lines.append([])
+        if block.title:
+            lines.append([Span(visible(block.title), "title")])
+        lines += _block_lines(block, width, chart_height)
+    return lines
+
+
+def document_text(document: Document, width: int) -> str:
+    """The document as plain text."""
+    return "\n".join("".join(span.text for span in line).rstrip() for line in document_lines(document, width))
+
+
+def value_text(value: Cell) -> str:
+    """A cell as a person reads it: yes and no, numbers in at most six digits, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.1f}" if abs(value) < 1e15 else f"{value:.6g}"
+    return visible(str(value))
+
+
+def _block_lines(block: Block, width: int, chart_height: int) -> list[Line]:
+    match block:
+        case FactsBlock():
+            return _facts(block, width)
+        case TableBlock():
+            return _table(block, width)
+        case TextBlock():
+            return [[Span(piece, "")] for line in block.text.splitlines() for piece in _wrapped(visible(line), width)]
+        case ChartBlock():
+            return draw_chart(block, width, chart_height)
+
+
+def _facts(block: FactsBlock, width: int) -> list[Line]:
+    margin = min(max((cell_len(fact.label) for fact in block.facts), default=0), width // 3)
+    lines: list[Line] = []
+    for fact in block.facts:
+        wrapped = textwrap.wrap(value_text(fact.value), max(width - margin - 2, 10)) or [""]
+        for number, piece in enumerate(wrapped):
+            label = visible(fact.label) if number == 0 else ""
+            lines.append([Span(set_cell_size(label, margin) + "  ", "label"), Span(piece, "")])
+    return lines
+
+
+def _table(block: TableBlock, width: int) -> list[Line]:
+    rows = [[value_text(cell) for cell in row] for row in block.rows]
+    right = [_numeric([row[index] for row in block.rows]) for index in range(len(block.columns))]
+    columns = [[title, *(row[index] for row in rows)] for index, title in enumerate(block.columns)]
+    wanted = [max(map(cell_len, column)) for column in columns]
+    least = [max((cell_len(word) for text in column for word in text.split()), default=0) for column in columns]
+    widths = column_widths(wanted, least, width)
+    lines = _table_row(list(block.columns), widths, right, "label")
+    for row in rows:
+        lines += _table_row(row, widths, right, "")
+    return lines
+
+
+def column_widths(wanted: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Widths with which the columns fit into `width`: the widest give way, down to the longest word; where that is not enough, words too."""
+    room = max(width - len(_GAP) * (len(wanted) - 1), 0)
+    between_words = _narrowed(wanted, least, room)
+    return _narrowed(between_words, [min(size, _NARROWEST) for size in between_words], room)
+
+
+def _narrowed(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    widths = list(wanted)
+    while sum(widths) > room and (able := [index for index, size in enumerate(widths) if size > least[index]]):
+        widest = max(able, key=lambda index: widths[index])
+        widths[widest] -= 1
+    return widths
+
+
+def _numeric(cells: Sequence[Cell]) -> bool:
+    return any(isinstance(cell, int | float) for cell in cells) and not any(isinstance(cell, str) for cell in cells)
+
+
+def _table_row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool], role: str) -> list[Line]:
+    cells = [_wrapped(text, size) for text, size in zip(texts, widths, strict=True)]
+    lines: list[Line] = []
+    for number in range(max(map(len, cells), default=0)):
+        pieces = [cell[number] if number < len(cell) else "" for cell in cells]
+        padded = [
+            " " * (size - cell_len(piece)) + piece if to_right else set_cell_size(piece, size)
+            for piece, size, to_right in zip(pieces, widths, right, strict=True)
+        ]
+        lines.append([Span(_GAP.join(padded).rstrip(), role)])
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` columns: between words where that is possible; nothing is left out."""
+    if cell_len(text) <= width:
+        return [text]
+    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    return [piece for line in lines for piece in chop_cells(line, width)]

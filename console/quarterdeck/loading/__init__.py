@@ -1,0 +1,1 @@
+"""Finds plugins, reads their catalogues, and says why one cannot be used."""

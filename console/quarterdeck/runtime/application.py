@@ -1,0 +1,412 @@
+"""The runtime put together: which part talks to which, the order of start and stop, and when it is idle."""
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+
+import psutil
+from msgspec.structs import replace
+
+from quarterdeck.config.loaded import LoadedSettings
+from quarterdeck.config.paths import InstancePaths
+from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.backend_opening import BackendOpening
+from quarterdeck.runtime.backend_probing import BackendProbing
+from quarterdeck.runtime.backend_set import BackendSet
+from quarterdeck.runtime.core_actions import CoreActions
+from quarterdeck.runtime.core_catalogue import plugin_resource
+from quarterdeck.runtime.database import Durability, open_database
+from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, dataset_resource
+from quarterdeck.runtime.datasets.needs import DatasetNeeds
+from quarterdeck.runtime.descriptions import Descriptions
+from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
+from quarterdeck.runtime.hosts.supervisor import HostLimits, HostSupervisor
+from quarterdeck.runtime.instance import InstanceLock
+from quarterdeck.runtime.jobs.queue import JobQueue
+from quarterdeck.runtime.jobs.recovery import recover
+from quarterdeck.runtime.jobs.service import JobService
+from quarterdeck.runtime.jobs.view import job_resource
+from quarterdeck.runtime.journal import Journal, journal_resource
+from quarterdeck.runtime.presence import Presence
+from quarterdeck.runtime.registry import Registry
+from quarterdeck.runtime.reloading import ConfigurationReloading, configuration_notice
+from quarterdeck.runtime.requests import Requests
+from quarterdeck.runtime.schedules.actions import ScheduleActions
+from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
+from quarterdeck.runtime.schedules.scheduler import Scheduler
+from quarterdeck.runtime.schedules.view import schedule_blocks, schedule_resource
+from quarterdeck.runtime.serving.log_streams import LogSource
+from quarterdeck.runtime.serving.server import Server
+from quarterdeck.runtime.serving.session import ClientSession
+from quarterdeck.runtime.shown_rows import ShownRows
+from quarterdeck.runtime.store import Store
+from quarterdeck.runtime.workers.pool import WorkerPool
+from quarterdeck_api import __version__
+from quarterdeck_api.catalogue import PluginStatus, RunsIn
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError
+from quarterdeck_api.protocol import (
+    BACKEND_RETRY,
+    BACKEND_TEST,
+    COMPLETE,
+    CONFIG_RELOAD,
+    DESCRIBE,
+    DO,
+    JOB_GET,
+    JOURNAL,
+    PARAMETERS,
+    STATUS,
+    STOP,
+    AddressParams,
+    BackendState,
+    BackendTest,
+    ConfigurationState,
+    DoParams,
+    DoResult,
+    HelloResult,
+    JobParams,
+    JobRecord,
+    JournalEntry,
+    JournalParams,
+    JournalResult,
+    RuntimeStatus,
+    StopParams,
+)
+from quarterdeck_api.resources import CORE, Address, Health, Remove, Synced, Upsert
+from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
+
+_log = logging.getLogger("quarterdeck.runtime")
+
+#: Journal entries and ended jobs that are kept as resources; older ones are in the database only.
+SHOWN_JOURNAL = 1000
+SHOWN_JOBS = 2000
+#: Seconds between looks at idleness and at who looks at which backend.
+_TICK = 1.0
+#: Seconds that a guard without a job, and without a runtime, keeps its worker.
+_GUARD_LINGER = 60.0
+
+
+class Application:
+    """All parts of the runtime, wired; `run` is its life."""
+
+    def __init__(self, paths: InstancePaths, loaded: LoadedSettings) -> None:
+        self._paths = paths
+        self._loaded = loaded
+        self._settings = loaded.settings
+        self._started = time.time()
+        self._stop_reason = ""
+        self._stopping = asyncio.Event()
+        self._loaded_plugins = asyncio.Event()
+        self._stop_workers = False
+        self._environment = OfferedEnvironment(loaded.settings)
+        self._tasks: set[asyncio.Task[None]] = set()
+        runtime = loaded.settings.runtime
+        self._shown_jobs = ShownRows(SHOWN_JOBS)
+        self._shown_journal = ShownRows(SHOWN_JOURNAL)
+        self._registry = Registry()
+        self._store = Store(time.time)
+        self._database = open_database(paths.database, Durability(runtime.durable))
+        self._journal = Journal(self._database, time.time, self._publish_journal)
+        self._datasets = DatasetCatalogue(self._database, paths, self._registry.samples, time.time)
+        queue = JobQueue(self._database, time.time, random.Random())
+        self._surroundings = JobSurroundings(self._registry, self._datasets, self._environment.lookup)
+        self._jobs = JobService(
+            paths, queue, self._surroundings, self._datasets, {}, self._publish_job, time.time, runtime.max_jobs
+        )
+        self._queue = queue
+        idle_exit = runtime.idle_exit or _GUARD_LINGER
+        self._workers = WorkerPool(
+            paths, self._jobs, runtime.max_workers, runtime.worker_idle, min(_GUARD_LINGER, idle_exit)
+        )
+        limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
+        self._hosts = HostSupervisor(self._store, self._jobs, paths.logs, limits=limits)
+        self._opening = BackendOpening(self._registry, self._store, self._hosts, self._environment.lookup, time.time)
+        self._jobs.runners.update({RunsIn.WORKER: self._workers, RunsIn.HOST: self._hosts})
+        self._schedules = ScheduleStore(self._database, self._publish_schedule)
+        # Schedules request as clients do, so what they need of `Requests` is looked up when it is there.
+        self._scheduler = Scheduler(
+            self._schedules,
+            self._journal,
+            lambda actor, request: self._requests.do(actor, request),
+            self._jobs.get,
+            time.time,
+        )
+        schedule_actions = ScheduleActions(
+            self._schedules, self._scheduler, lambda request: self._requests.require_possible(request), time.time
+        )
+        core_actions = CoreActions(self._jobs, self._datasets, schedule_actions, self._publish_datasets)
+        self._needs = DatasetNeeds(self._datasets, self._jobs)
+        presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
+        self._requests = Requests(
+            self._registry,
+            self._store,
+            self._hosts,
+            self._jobs,
+            self._journal,
+            core_actions,
+            self._needs,
+            presence,
+            lambda: self._settings,
+        )
+        self._probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
+        self._backend_set = BackendSet(paths, self._registry, self._store, self._hosts, self._opening, self._start_host)
+        self._reloading = ConfigurationReloading(
+            paths,
+            loaded.problems,
+            lambda: self._settings,
+            lambda: [status.catalogue for status in self._registry.ready_plugins() if status.catalogue],
+            self._take_over,
+            self._publish_configuration,
+        )
+        self._descriptions = Descriptions(
+            self._registry,
+            presence,
+            self._hosts,
+            self._jobs,
+            self._journal,
+            lambda name: schedule_blocks(self._schedules.get(name), time.time()),
+        )
+        self._server = Server(
+            paths,
+            self._store,
+            self._registry,
+            hello=self._hello,
+            log_source=self._log_source,
+            on_environment=self._offered,
+            on_fault=self._fault,
+            ready=self._loaded_plugins,
+        )
+        self._answer_methods()
+
+    def request_stop(self, reason: str, stop_workers: bool) -> None:
+        """Asks the runtime to end; with `stop_workers` running worker jobs end too, else their guards keep them."""
+        if not self._stopping.is_set():
+            self._stop_reason, self._stop_workers = reason, stop_workers
+            self._stopping.set()
+
+    async def run(self, lock: InstanceLock) -> None:
+        """Serves until it is asked to stop or nobody needs it."""
+        _log.info("runtime %s starts as process %d for %s", __version__, os.getpid(), self._paths.state_folder)
+        for problem in self._loaded.problems:
+            _log.warning("configuration: %s", problem)
+        self._store.set_backend(
+            BackendState(CORE, CORE, CORE, "Quarterdeck", "ready", since=self._started, embedded=True)
+        )
+        self._publish_first()
+        await self._server.start(lock)
+        try:
+            await recover(self._paths, self._queue, self._jobs, self._workers)
+            self._spawn(self._open_and_follow())
+            self._spawn(self._watch_idleness())
+            await self._stopping.wait()
+        finally:
+            _log.info("runtime stops: %s", self._stop_reason or "a fault")
+            for task in tuple(self._tasks):
+                task.cancel()
+            await self._server.close()
+            await self._hosts.close()
+            await self._requests.close()
+            await self._workers.close(self._stop_workers)
+            self._jobs.close(self._stop_workers)
+            self._database.close()
+            lock.release()
+
+    async def _open_and_follow(self) -> None:
+        """Loads plugins, starts their hosts one by one, and then follows the configuration file."""
+        await self._backend_set.load_plugins(self._settings)
+        self._publish_plugins()
+        self._backend_set.make_known(self._settings)
+        self._loaded_plugins.set()
+        self._jobs.pump()
+        self._spawn(self._scheduler.run())
+        for status in self._registry.ready_plugins():
+            await self._start_host(status)
+        await self._reloading.follow()
+
+    async def _take_over(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        self._environment.follow(settings)
+        await self._backend_set.follow(settings, before)
+        self._publish_plugins()
+        self._jobs.pump()
+
+    async def _start_host(self, status: PluginStatus) -> None:
+        try:
+            await self._hosts.start_plugin(status, self._opening.openable(status.id))
+        except QuarterdeckError as error:
+            _log.warning("host of %s: %s. %s", status.id, error.message, error.remedy)
+        self._jobs.pump()
+
+    async def _watch_idleness(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            idle_exit = self._settings.runtime.idle_exit
+            for backend in self._registry.backends():
+                self._hosts.set_interest(backend.name, self._server.interest(backend.name))
+            idle_since = self._server.idle_since
+            busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0) + self._scheduler.live()
+            if idle_exit and idle_since is not None and not busy and time.monotonic() - idle_since >= idle_exit:
+                self.request_stop(f"nobody was connected for {idle_exit:g} s", True)
+
+    def _answer_methods(self) -> None:
+        server = self._server
+        server.on(DO, self._do)
+        server.on(PARAMETERS, lambda _, asked: self._requests.parameters(asked))
+        server.on(COMPLETE, lambda _, asked: self._requests.complete(asked))
+        server.on(DESCRIBE, lambda _, asked: self._descriptions.describe(asked))
+        server.on(JOB_GET, self._job_get)
+        server.on(JOURNAL, self._list_journal)
+        server.on(BACKEND_RETRY, self._retry_backend)
+        server.on(BACKEND_TEST, self._test_backend)
+        server.on(CONFIG_RELOAD, self._reload_configuration)
+        server.on(STATUS, self._status)
+        server.on(STOP, self._stop)
+
+    async def _do(self, session: ClientSession, request: DoParams) -> DoResult:
+        return await self._requests.do(session.actor, request)
+
+    async def _job_get(self, _: ClientSession, asked: JobParams) -> JobRecord:
+        return self._descriptions.job(asked.job)
+
+    async def _list_journal(self, _: ClientSession, asked: JournalParams) -> JournalResult:
+        return JournalResult(tuple(self._journal.list(asked.limit, asked.before, asked.filter)))
+
+    async def _retry_backend(self, _: ClientSession, asked: AddressParams) -> Nothing:
+        await self._opening.retry(asked.address.split("/", 1)[0])
+        return Nothing()
+
+    async def _test_backend(self, _: ClientSession, asked: AddressParams) -> BackendTest:
+        return await self._probing.test(asked.address.split("/", 1)[0], self._settings.runtime.call_timeout)
+
+    async def _reload_configuration(self, _: ClientSession, __: Nothing) -> ConfigurationState:
+        return await self._reloading.reload()
+
+    async def _status(self, _: ClientSession, __: Nothing) -> RuntimeStatus:
+        return RuntimeStatus(
+            pid=os.getpid(),
+            version=__version__,
+            protocol=PROTOCOL_VERSION,
+            instance=self._paths.home or "default",
+            socket=str(self._paths.socket),
+            started=self._started,
+            memory=psutil.Process().memory_info().rss,
+            revision=self._store.revision,
+            read_only=self._settings.runtime.read_only,
+            idle_exit=self._settings.runtime.idle_exit,
+            hosts=self._hosts.status(),
+            workers=self._workers.status(),
+            clients=self._server.clients(),
+            jobs=self._jobs.counts(),
+            configuration=self._reloading.state,
+        )
+
+    async def _stop(self, session: ClientSession, asked: StopParams) -> Nothing:
+        asyncio.get_running_loop().call_soon(
+            self.request_stop, f"{asked.reason}, {session.actor}", not asked.keep_workers
+        )
+        return Nothing()
+
+    def _hello(self) -> HelloResult:
+        return HelloResult(
+            PROTOCOL_VERSION,
+            __version__,
+            os.getpid(),
+            self._paths.home or "default",
+            self._started,
+            self._environment.missing(),
+        )
+
+    def _offered(self, values: dict[str, str]) -> None:
+        self._environment.offer(values)
+        self._spawn(self._opening.open_what_waited())
+
+    def _log_source(self, text: str) -> LogSource:
+        address = Address.parse(text)
+        if address.backend == CORE and address.kind == "job" and address.name.isdigit():
+            number = int(address.name)
+            self._jobs.get(number)
+            return LogSource(
+                lambda: [Path(path) for path in self._jobs.get(number).log_paths],
+                lambda: self._jobs.get(number).state.final,
+            )
+        if text == "core/runtime/runtime":
+            return LogSource(lambda: [self._paths.logs / "runtime.log"], lambda: False)
+        if address.backend == CORE and address.kind == "host":
+            path = self._hosts.log_path(address.name)
+            if path.exists():
+                return LogSource(lambda: [path], lambda: False)
+        raise NotFoundError(f"{text} has no log", "jobs, core/host/PLUGIN and core/runtime/runtime have one", text)
+
+    def _publish_first(self) -> None:
+        records = self._queue.recent(SHOWN_JOBS)
+        entries = [journal_resource(entry) for entry in reversed(self._journal.list(SHOWN_JOURNAL))]
+        for record in records:
+            if record.state.final:
+                self._shown_jobs.add(record.address)
+        for entry in entries:
+            self._shown_journal.add(entry.address)
+        schedules = map(schedule_resource, self._schedules.all())
+        rows = tuple(Upsert(row) for row in (*map(job_resource, records), *entries, *schedules))
+        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule"))))
+
+    def _publish_job(self, record: JobRecord) -> None:
+        gone: tuple[str, ...] = ()
+        if record.state.final:
+            gone = self._shown_jobs.add(record.address)
+        else:
+            self._shown_jobs.keep(record.address)
+        self._store.apply(CORE, (Upsert(job_resource(record)), *(Remove(address) for address in gone)))
+        if record.state.final:
+            self._schedules.job_ended(record)
+        if record.state.final and (record.plugin == CORE or self._surroundings.named_datasets(record)):
+            self._publish_datasets()  # A dataset is new, or is used by one more job.
+
+    def _publish_schedule(self, name: str, schedule: Schedule | None) -> None:
+        change = Upsert(schedule_resource(schedule)) if schedule else Remove(str(Address(CORE, "schedule", name)))
+        self._store.apply(CORE, (change,))
+        self._scheduler.wake()
+
+    def _publish_journal(self, entry: JournalEntry) -> None:
+        row = journal_resource(entry)
+        gone = self._shown_journal.add(row.address)
+        self._store.apply(CORE, (Upsert(row), *(Remove(address) for address in gone)))
+
+    def _publish_plugins(self) -> None:
+        """Plugins as resources, and the samples that they bring as datasets."""
+        rows = tuple(Upsert(plugin_resource(status)) for status in self._registry.plugins())
+        self._store.begin(CORE)
+        self._store.apply(CORE, (*rows, Synced(("plugin",))))
+        self._publish_datasets()
+        self._publish_configuration(self._reloading.state)
+
+    def _publish_configuration(self, state: ConfigurationState) -> None:
+        """A configuration that is wrong, or waits for a restart, shows on the core's own line of the plugins."""
+        reason, remedy = configuration_notice(state)
+        row = plugin_resource(self._registry.status(CORE))
+        if reason:
+            row = replace(row, health=Health.DEGRADED, reason=reason, cells=(*row.cells[:-1], remedy))
+        self._store.apply(CORE, (Upsert(row),))
+
+    def _publish_datasets(self) -> None:
+        rows = tuple(Upsert(dataset_resource(record)) for record in self._datasets.all())
+        self._store.begin(CORE)
+        self._store.apply(CORE, (*rows, Synced(("dataset",))))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fault("a task of the runtime", error)
+
+    def _fault(self, what: str, error: BaseException) -> None:
+        if isinstance(error, QuarterdeckError):
+            _log.warning("%s: %s. %s", what, error.message, error.remedy)
+        else:
+            _log.error("%s failed", what, exc_info=error)

@@ -1,0 +1,1 @@
+"""Datasets: the catalogue, imports of CSV files and samples, frequencies."""

@@ -1,0 +1,72 @@
+"""Datasets that an action names: whether they exist, and samples made ready before the job that needs them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
+from quarterdeck.runtime.datasets.job_types import SAMPLE_JOB
+from quarterdeck.runtime.jobs.service import JobService
+from quarterdeck_api.backend import Choice
+from quarterdeck_api.catalogue import ActionInfo
+from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.nearest import nearest
+from quarterdeck_api.resources import CORE, Address
+
+
+def dataset_fields(action: ActionInfo) -> list[str]:
+    """Names of the action's parameters that hold a dataset's address."""
+    properties: Mapping[str, Mapping[str, Any]] = action.parameters.get("properties", {})
+    return [name for name, field in properties.items() if field.get("format") == "dataset"]
+
+
+class DatasetNeeds:
+    """Checks datasets before an action, and has samples imported that nobody has used yet."""
+
+    def __init__(self, datasets: DatasetCatalogue, jobs: JobService) -> None:
+        self._datasets = datasets
+        self._jobs = jobs
+
+    def check(self, action: ActionInfo, parameters: Mapping[str, Any]) -> None:
+        """Raises NotFoundError, with the nearest, when a dataset that is named does not exist."""
+        for text in self._named(action, parameters):
+            self._name(text)
+
+    def prepare(self, action: ActionInfo, parameters: Mapping[str, Any]) -> int:
+        """The number of the job that has to succeed first because it imports a sample, 0 when all is there."""
+        after = 0
+        for text in self._named(action, parameters):
+            name = self._name(text)
+            sample = self._datasets.unmade_sample(name)
+            if sample is None:
+                continue
+            key = f"sample:{name}"
+            live = self._jobs.live_job(key)
+            if live is None:
+                request = JobRequest(
+                    SAMPLE_JOB, CORE, SAMPLE_JOB, f"core/dataset/{name}", msgspec.to_builtins(sample), {}, key, 10
+                )
+                live = self._jobs.submit(request).job
+            after = live
+        return after
+
+    def choices(self, prefix: str) -> tuple[Choice, ...]:
+        """Datasets whose names begin with the prefix."""
+        bare = prefix.removeprefix("core/dataset/")
+        return tuple(
+            Choice(record.name, record.title) for record in self._datasets.all() if record.name.startswith(bare)
+        )
+
+    def _named(self, action: ActionInfo, parameters: Mapping[str, Any]) -> list[str]:
+        return [str(parameters[name]) for name in dataset_fields(action) if parameters.get(name)]
+
+    def _name(self, text: str) -> str:
+        name = Address.parse(text, "dataset").name
+        if self._datasets.get(name) is None:
+            known = [record.name for record in self._datasets.all()]
+            raise NotFoundError(
+                f"there is no dataset {name!r}", nearest(name, known, "import one"), f"core/dataset/{name}"
+            )
+        return name

@@ -1,0 +1,1 @@
+"""The supervisor of plugin hosts: processes, connections, logs, restarts."""

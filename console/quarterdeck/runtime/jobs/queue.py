@@ -1,0 +1,407 @@
+"""The job queue in SQLite: what is acknowledged is committed, one attempt holds a job at a time, and every job ends once."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.database import transaction
+from quarterdeck.runtime.jobs.decisions import Ending, Standing, ending
+from quarterdeck.runtime.jobs.rows import (
+    LARGEST_NUMBER,
+    SUMMARY_COLUMNS,
+    Claim,
+    Lane,
+    RunningAttempt,
+    job_address,
+    running_attempt,
+    summary,
+    to_json,
+    whole,
+)
+from quarterdeck_api.catalogue import RunsIn
+from quarterdeck_api.errors import ErrorReport, NotFoundError, RefusedError, UsageError
+from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
+from quarterdeck_api.protocol import JobRecord, JobStep
+
+_LARGEST_PRIORITY = 1_000_000
+_FINAL = "('succeeded', 'failed', 'cancelled', 'dead')"
+_OPEN_LANES = "SELECT plugin, job_type FROM job INDEXED BY job_head WHERE state = 'queued' AND gate = 'open' "
+# Two statements, because SQLite reads past every equal row for a comparison of row values.
+_NEXT_TYPE = _OPEN_LANES + "AND plugin = ? AND job_type > ? ORDER BY job_type LIMIT 1"
+_NEXT_PLUGIN = _OPEN_LANES + "AND plugin > ? ORDER BY plugin, job_type LIMIT 1"
+_HEAD = (
+    "SELECT number, priority FROM job INDEXED BY job_head WHERE state = 'queued' AND gate = 'open' "
+    "AND plugin = ? AND job_type = ? ORDER BY priority DESC, number LIMIT 1"
+)
+
+Keep = Callable[[JobResult], JobResult]
+
+
+def _as_it_is(result: JobResult) -> JobResult:
+    return result
+
+
+class JobQueue:
+    """Jobs as recorded. Every method is one short transaction; `clock` gives Unix seconds, `rng` the jitter of retries.
+
+    A job waits behind a gate: `after` another job, until a `time`, or `open`. Attempts are numbered for each job, and the number of an attempt
+    is its fencing token: what an earlier attempt reports changes nothing.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Callable[[], float], rng: random.Random | None = None
+    ) -> None:
+        self._db = connection
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._changed: dict[int, None] = {}
+
+    def submit(
+        self, request: JobRequest, max_attempts: int, not_before: float = 0.0, runs_in: RunsIn = RunsIn.WORKER
+    ) -> int:
+        """Records a job as queued, to run at `not_before` (Unix seconds) at the earliest, and returns its number.
+
+        Raises RefusedError naming the live job when the key is taken, or when the job to come after did not succeed; UsageError for an
+        unknown `after` or a priority out of range.
+        """
+        if abs(request.priority) > _LARGEST_PRIORITY:
+            raise UsageError(
+                f"priority {request.priority} is out of range",
+                f"use -{_LARGEST_PRIORITY} to {_LARGEST_PRIORITY}; higher runs earlier",
+            )
+        now = self._clock()
+        with transaction(self._db):
+            self._refuse_taken_key(request.key)
+            gate = self._gate(request.after, not_before, now)
+            number = self._db.execute(
+                "INSERT INTO job (job_type, plugin, action, target, parameters, settings, runs_in, key, priority, after, not_before, "
+                "state, gate, attempt, max_attempts, attempt_budget, cancel_requested, created, started, ended, progress, message, steps, "
+                "artefacts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, ?, ?, 0, ?, 0, 0, 0, '', '[]', '[]') RETURNING number",
+                (
+                    request.job_type,
+                    request.plugin,
+                    request.action,
+                    request.target,
+                    to_json(request.parameters),
+                    to_json(request.settings),
+                    runs_in.value,
+                    request.key,
+                    request.priority,
+                    request.after,
+                    not_before,
+                    gate,
+                    max(max_attempts, 1),
+                    max(max_attempts, 1),
+                    now,
+                ),
+            ).fetchone()["number"]
+            self._note(number, "submitted", 0)
+        return number
+
+    def claim(self, admits: Callable[[Lane, int], bool], max_running: int) -> Claim | None:
+        """Makes the next job that may run now a running attempt: highest priority first, then the lowest number.
+
+        `admits(lane, running)` says whether another attempt of the lane may start when so many run; `max_running` bounds all of them.
+        """
+        now = self._clock()
+        with transaction(self._db):
+            running = {Lane(row["plugin"], row["job_type"]): row["n"] for row in self._running_counts()}
+            if sum(running.values()) >= max_running:
+                return None
+            self._db.execute(
+                "UPDATE job INDEXED BY job_due SET gate = 'open' WHERE state = 'queued' AND gate = 'time' AND not_before <= ?",
+                (now,),
+            )
+            best: tuple[int, int] | None = None
+            for lane in self._lanes():
+                if not admits(lane, running.get(lane, 0)):
+                    continue
+                head = self._db.execute(_HEAD, (lane.plugin, lane.job_type)).fetchone()
+                order = (-head["priority"], head["number"])
+                best = order if best is None else min(best, order)
+            if best is None:
+                return None
+            row = self._db.execute(
+                "UPDATE job SET state = 'running', attempt = attempt + 1, started = ?, progress = 0, message = '', steps = '[]', "
+                "error = NULL WHERE number = ? RETURNING *",
+                (now, best[1]),
+            ).fetchone()
+            self._note(row["number"], "started", row["attempt"])
+        checkpoint = msgspec.json.decode(row["checkpoint"]) if row["checkpoint"] else None
+        return Claim(row["number"], row["attempt"], summary(row), checkpoint)
+
+    def is_current(self, job: int, token: int) -> bool:
+        """Whether the attempt is the one that runs the job now."""
+        return self._current(job, token) is not None
+
+    def checkpoint(self, job: int, token: int, value: Any) -> bool:
+        """Keeps what the next attempt gets; False for an outdated attempt."""
+        with transaction(self._db):
+            return self._update_current(job, token, "checkpoint = ?", to_json(value))
+
+    def keep_steps(self, job: int, token: int, steps: tuple[JobStep, ...], progress: float, message: str) -> bool:
+        """Keeps how far an attempt came, for a runtime that starts later; False for an outdated attempt."""
+        with transaction(self._db):
+            return self._update_current(
+                job, token, "steps = ?, progress = ?, message = ?", to_json(steps), progress, message
+            )
+
+    def keep_datasets(self, job: int, addresses: Iterable[str]) -> None:
+        """Records which datasets a job reads."""
+        with transaction(self._db):
+            self._db.executemany("INSERT OR IGNORE INTO job_dataset VALUES (?, ?)", [(job, each) for each in addresses])
+
+    def finish(self, job: int, token: int, result: JobResult, keep: Keep = _as_it_is) -> bool:
+        """Records how an attempt ended by itself; False, and nothing changes, for an outdated attempt.
+
+        `keep` is called within the transaction once the token is known to be good: it puts files where they belong and gives the result to
+        record. When it raises, nothing is recorded.
+        """
+        with transaction(self._db):
+            row = self._current(job, token)
+            if row is None:
+                return False
+            kept = keep(result) if result.state is JobState.SUCCEEDED else result
+            what = ending(_standing(row), result.state, result.error, result.retry, self._rng.random())
+            self._end(row, what, kept.error, kept.value, kept.artefacts)
+        return True
+
+    def lose(self, job: int, token: int, error: ErrorReport, *, retry: bool = True, blameless: bool = False) -> bool:
+        """Records that an attempt ended without a result; False, and nothing changes, for an outdated one.
+
+        A `blameless` attempt, ended by the runtime's own end, is queued again at once and does not count.
+        """
+        with transaction(self._db):
+            row = self._current(job, token)
+            if row is None:
+                return False
+            what = ending(_standing(row), JobState.FAILED, error, retry, self._rng.random(), blameless=blameless)
+            self._end(row, what, error, None, ())
+        return True
+
+    def request_cancel(self, job: int) -> JobState:
+        """Cancels a queued job at once, marks a running one as asked to end; the state that it is in now.
+
+        Raises NotFoundError.
+        """
+        with transaction(self._db):
+            row = self._row(job)
+            state = JobState(row["state"])
+            if state is JobState.QUEUED:
+                what = Ending(JobState.CANCELLED, "cancelled", row["max_attempts"], "cancelled while it was queued")
+                self._end(row, what, None, None, ())
+                return JobState.CANCELLED
+            if state is JobState.RUNNING and not row["cancel_requested"]:
+                self._db.execute("UPDATE job SET cancel_requested = 1 WHERE number = ?", (job,))
+                self._note(job, "cancel-requested", row["attempt"])
+        return state
+
+    def retry(self, job: int) -> None:
+        """Queues a job that has ended once more, with a new budget of attempts; its last checkpoint counts unless it succeeded.
+
+        Raises NotFoundError, and RefusedError when it has not ended, its key is taken, or the job to come after did not succeed.
+        """
+        now = self._clock()
+        with transaction(self._db):
+            row = self._row(job)
+            if not JobState(row["state"]).final:
+                raise RefusedError(f"job {job} has not ended", "cancel it first", job_address(job))
+            self._refuse_taken_key(row["key"])
+            gate = self._gate(row["after"], 0.0, now)
+            succeeded = row["state"] == JobState.SUCCEEDED.value
+            self._db.execute(
+                "UPDATE job SET state = 'queued', gate = ?, max_attempts = attempt + attempt_budget, cancel_requested = 0, not_before = 0, "
+                "started = 0, ended = 0, progress = 0, message = '', error = NULL, value = NULL, steps = '[]', artefacts = '[]', "
+                "checkpoint = iif(?, NULL, checkpoint) WHERE number = ?",
+                (gate, succeeded, job),
+            )
+            self._note(job, "retried", row["attempt"])
+
+    def summary(self, job: int) -> JobRecord:
+        """A job without result, history, steps and artefacts. Raises NotFoundError."""
+        return summary(self._row(job, SUMMARY_COLUMNS))
+
+    def record(self, job: int) -> JobRecord:
+        """A job with everything that the database has of it. Raises NotFoundError."""
+        row = self._row(job)
+        events = self._db.execute("SELECT * FROM job_event WHERE job = ? ORDER BY number", (job,)).fetchall()
+        return whole(row, events)
+
+    def recent(self, ended: int) -> list[JobRecord]:
+        """Every live job and so many of those that have ended, newest last."""
+        rows = self._db.execute(
+            f"SELECT {SUMMARY_COLUMNS} FROM job WHERE state IN ('queued', 'running') UNION ALL SELECT * FROM "
+            f"(SELECT {SUMMARY_COLUMNS} FROM job WHERE state IN {_FINAL} ORDER BY number DESC LIMIT ?) ORDER BY number",
+            (ended,),
+        )
+        return [summary(row) for row in rows]
+
+    def live_job(self, key: str) -> int | None:
+        """The live job that holds a key, or None."""
+        row = self._db.execute(
+            "SELECT number FROM job WHERE key = ? AND key <> '' AND state IN ('queued', 'running')", (key,)
+        ).fetchone()
+        return row["number"] if row else None
+
+    def running(self) -> list[RunningAttempt]:
+        """Every attempt that is recorded as running."""
+        return [
+            running_attempt(row)
+            for row in self._db.execute("SELECT * FROM job WHERE state = 'running' ORDER BY number")
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """The number of jobs in each state."""
+        found = {
+            row["state"]: row["n"] for row in self._db.execute("SELECT state, count(*) AS n FROM job GROUP BY state")
+        }
+        return {state.value: found.get(state.value, 0) for state in JobState}
+
+    def next_due(self) -> float | None:
+        """When the next job that waits for a time may run (Unix seconds), or None."""
+        return self._db.execute(
+            "SELECT min(not_before) AS due FROM job INDEXED BY job_due WHERE state = 'queued' AND gate = 'time'"
+        ).fetchone()["due"]
+
+    def take_changed(self) -> list[int]:
+        """The jobs that changed since this was asked last."""
+        changed, self._changed = list(self._changed), {}
+        return changed
+
+    def _gate(self, after: int, not_before: float, now: float) -> str:
+        if after:
+            if not 0 < after <= LARGEST_NUMBER:
+                raise UsageError(f"there is no job {after} to come after", "see `quarterdeck jobs`")
+            row = self._db.execute("SELECT state FROM job WHERE number = ?", (after,)).fetchone()
+            if row is None:
+                raise UsageError(f"there is no job {after} to come after", "see `quarterdeck jobs`")
+            state = JobState(row["state"])
+            if not state.final:
+                return "after"
+            if state is not JobState.SUCCEEDED:
+                raise RefusedError(
+                    f"job {after}, to come after, {_ended_as(state)}",
+                    f"run job {after} again first",
+                    job_address(after),
+                )
+        return "time" if not_before > now else "open"
+
+    def _refuse_taken_key(self, key: str) -> None:
+        holder = self.live_job(key)
+        if holder is not None:
+            address = job_address(holder)
+            raise RefusedError(
+                f"a live job has the key {key!r}: {address}", f"wait for {address}, or cancel it", address
+            )
+
+    def _lanes(self) -> Iterable[Lane]:
+        # A loop over the index's distinct heads: its cost is the number of lanes, not of jobs.
+        row = self._db.execute(_NEXT_PLUGIN, ("",)).fetchone()
+        while row is not None:
+            plugin, job_type = row["plugin"], row["job_type"]
+            yield Lane(plugin, job_type)
+            row = (
+                self._db.execute(_NEXT_TYPE, (plugin, job_type)).fetchone()
+                or self._db.execute(_NEXT_PLUGIN, (plugin,)).fetchone()
+            )
+
+    def _running_counts(self) -> list[sqlite3.Row]:
+        return self._db.execute(
+            "SELECT plugin, job_type, count(*) AS n FROM job WHERE state = 'running' GROUP BY plugin, job_type"
+        ).fetchall()
+
+    def _row(self, job: int, columns: str = "*") -> sqlite3.Row:
+        row = None
+        if 0 < job <= LARGEST_NUMBER:
+            row = self._db.execute(f"SELECT {columns} FROM job WHERE number = ?", (job,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no job {job}", "see `quarterdeck jobs`", job_address(job))
+        return row
+
+    def _current(self, job: int, token: int) -> sqlite3.Row | None:
+        return self._db.execute(
+            "SELECT * FROM job WHERE number = ? AND attempt = ? AND state = 'running'", (job, token)
+        ).fetchone()
+
+    def _update_current(self, job: int, token: int, assignment: str, *values: object) -> bool:
+        cursor = self._db.execute(
+            f"UPDATE job SET {assignment} WHERE number = ? AND attempt = ? AND state = 'running'", (*values, job, token)
+        )
+        return cursor.rowcount == 1
+
+    def _end(
+        self,
+        row: sqlite3.Row,
+        what: Ending,
+        error: ErrorReport | None,
+        value: JobValue | None,
+        artefacts: tuple[ArtefactFile, ...],
+    ) -> None:
+        now = self._clock()
+        job: int = row["number"]
+        again = what.state is JobState.QUEUED
+        succeeded = what.state is JobState.SUCCEEDED
+        self._db.execute(
+            "UPDATE job SET state = ?, gate = ?, not_before = iif(?, ?, not_before), ended = ?, max_attempts = ?, error = ?, value = ?, "
+            "artefacts = ?, progress = iif(?, 1, progress) WHERE number = ?",
+            (
+                what.state.value,
+                "time" if again and what.delay > 0 else "open",
+                again,
+                now + what.delay,
+                0.0 if again else now,
+                what.max_attempts,
+                to_json(error) if error else None,
+                to_json(value) if value and succeeded else None,
+                to_json(artefacts) if succeeded else "[]",
+                succeeded,
+                job,
+            ),
+        )
+        self._note(job, what.event, row["attempt"], what.detail)
+        if succeeded:
+            self._open_dependents(job, now)
+        elif not again:
+            self._fail_dependents(job, what.state, now)
+
+    def _open_dependents(self, job: int, now: float) -> None:
+        rows = self._db.execute(
+            "UPDATE job SET gate = iif(not_before > ?, 'time', 'open') WHERE state = 'queued' AND gate = 'after' AND after = ? "
+            "RETURNING number",
+            (now, job),
+        ).fetchall()
+        self._changed.update((row["number"], None) for row in rows)
+
+    def _fail_dependents(self, job: int, state: JobState, now: float) -> None:
+        ended = [(job, state)]
+        while ended:
+            before, how = ended.pop()
+            reason = f"{job_address(before)}, which it comes after, {_ended_as(how)}"
+            error = ErrorReport("failed", reason, f"run job {before} again, then this one", job_address(before))
+            rows = self._db.execute(
+                "UPDATE job SET state = 'failed', gate = 'open', ended = ?, error = ? WHERE state = 'queued' AND gate = 'after' AND after = ? "
+                "RETURNING number, attempt",
+                (now, to_json(error), before),
+            ).fetchall()
+            for row in rows:
+                self._note(row["number"], "failed", row["attempt"], reason)
+                ended.append((row["number"], JobState.FAILED))
+
+    def _note(self, job: int, event: str, attempt: int, detail: str = "") -> None:
+        self._db.execute(
+            "INSERT INTO job_event (job, time, event, attempt, detail) VALUES (?, ?, ?, ?, ?)",
+            (job, self._clock(), event, attempt, detail),
+        )
+        self._changed[job] = None
+
+
+def _standing(row: sqlite3.Row) -> Standing:
+    return Standing(row["attempt"], row["max_attempts"], row["attempt_budget"], bool(row["cancel_requested"]))
+
+
+def _ended_as(state: JobState) -> str:
+    return {JobState.CANCELLED: "was cancelled", JobState.DEAD: "is dead"}.get(state, state.value)

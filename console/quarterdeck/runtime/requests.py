@@ -1,0 +1,331 @@
+"""A request's way through the runtime: look up, validate, policy, journal, act, outcome."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.command_text import command_text
+from quarterdeck.runtime.core_actions import CoreActions
+from quarterdeck.runtime.datasets.needs import DatasetNeeds
+from quarterdeck.runtime.hosts.supervisor import HostSupervisor
+from quarterdeck.runtime.jobs.service import JobService
+from quarterdeck.runtime.journal import Journal, redact
+from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
+from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
+from quarterdeck.runtime.registry import Registry
+from quarterdeck.runtime.store import Store
+from quarterdeck_api.backend import ActionRequest, ActionResult
+from quarterdeck_api.catalogue import ActionInfo, JsonSchema
+from quarterdeck_api.errors import (
+    ErrorReport,
+    QuarterdeckError,
+    RefusedError,
+    UnknownOutcomeError,
+    UnreachableError,
+    UnsupportedError,
+    UsageError,
+)
+from quarterdeck_api.host_protocol import BACKEND_COMPLETE, BACKEND_PARAMETERS, BACKEND_PERFORM
+from quarterdeck_api.parameters import validate
+from quarterdeck_api.protocol import (
+    CompleteParams,
+    CompleteResult,
+    DoParams,
+    DoResult,
+    Outcome,
+    ParametersParams,
+    ParametersResult,
+)
+from quarterdeck_api.resources import CORE, Address
+from quarterdeck_api.wire import Method
+
+#: A short action may take this many times as long as any other call; its host abandons it before.
+PERFORM_FACTOR = 3.0
+#: Seconds for schemas and completions, which a user waits for while typing.
+ASK_TIMEOUT = 5.0
+
+_log = logging.getLogger("quarterdeck.runtime")
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class _Target(Struct, frozen=True):
+    """One address of a request, looked up and checked for kind."""
+
+    plugin: str
+    action: ActionInfo
+    address: Address | None
+
+    @property
+    def text(self) -> str:
+        return str(self.address) if self.address else f"{CORE}/{self.action.kinds[0]}/"
+
+    @property
+    def is_core(self) -> bool:
+        """Whether the core itself carries the action out."""
+        return self.plugin == CORE
+
+
+class _Wanted(Struct, frozen=True):
+    """What is to be done to one target, checked against the schemas; `own` is the schema of `settings`."""
+
+    target: _Target
+    parameters: dict[str, Any]
+    settings: dict[str, Any] = {}
+    own: JsonSchema = {}
+
+    @property
+    def shown(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters and settings without secrets."""
+        return redact(self.parameters, self.target.action.parameters), redact(self.settings, self.own)
+
+
+class Requests:
+    """Answers `do`, `parameters` and `complete` for every client alike."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: Store,
+        hosts: HostSupervisor,
+        jobs: JobService,
+        journal: Journal,
+        core_actions: CoreActions,
+        needs: DatasetNeeds,
+        presence: Presence,
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._hosts = hosts
+        self._jobs = jobs
+        self._journal = journal
+        self._core_actions = core_actions
+        self._needs = needs
+        self._presence = presence
+        self._settings = settings
+        self._under_way: set[asyncio.Task[Outcome]] = set()
+
+    async def do(self, actor: str, request: DoParams) -> DoResult:
+        """Carries out one action on every address, in order; each has an outcome of its own.
+
+        A request that is wrong for one of them is refused as a whole. What has begun goes on when the client leaves; the rest is not begun.
+        """
+        targets = self._targets(request)
+        asked = [_Wanted(target, validate(target.action.parameters, request.parameters)) for target in targets]
+        shown = request
+        outcomes: list[Outcome] = []
+        for each in asked:
+            outcome, own = await self._one(actor, request, each)
+            outcomes.append(outcome)
+            parameters = redact(shown.parameters, each.target.action.parameters)
+            shown = replace(shown, parameters=parameters, settings=redact(shown.settings, own))
+        first = targets[0]
+        danger = required_danger(self._wish(request, first), self._settings().guardrails)
+        name = first.address.name if first.address else ""
+        return DoResult(tuple(outcomes), command_text(shown, danger, name), danger)
+
+    async def require_possible(self, request: DoParams) -> None:
+        """Raises when a request that is to be made later could not be carried out now as it stands, confirmation included.
+
+        Nothing is done or journalled. Secrets are refused: whoever makes the request later would have to keep them.
+        """
+        for target in self._targets(request):
+            wanted = _Wanted(target, validate(target.action.parameters, request.parameters))
+            standing = await self._standing(target)
+            wanted = await self._with_settings(request, wanted)
+            if wanted.shown != (wanted.parameters, wanted.settings):
+                raise UsageError(
+                    f"{target.action.id} takes a secret here, which would have to be kept in clear",
+                    "leave the secret out, or do the action by hand",
+                )
+            self._needs.check(target.action, wanted.parameters)
+            if target.action.job:
+                self._core_actions.complete(_job_request(request, wanted))
+            check(self._wish(request, target), standing)
+
+    async def close(self) -> None:
+        """Waits for what is under way; call it once hosts are closed, so that every answer is there or lost."""
+        if self._under_way:
+            await asyncio.wait(tuple(self._under_way))
+
+    async def parameters(self, asked: ParametersParams) -> ParametersResult:
+        """The schemas of an action's parameters and of the resource's own."""
+        address = Address.parse(asked.address) if asked.address else None
+        _, action = self._registry.action(asked.action, address)
+        own = await self._own_schema(action, address) if address else None
+        return ParametersResult(action.parameters, own)
+
+    async def complete(self, asked: CompleteParams) -> CompleteResult:
+        """Live choices for a field: datasets from the catalogue, everything else from the backend."""
+        address = Address.parse(asked.address) if asked.address else None
+        _, action = self._registry.action(asked.action, address)
+        field: Mapping[str, Any] = action.parameters.get("properties", {}).get(asked.field, {})
+        if field.get("format") == "dataset":
+            return CompleteResult(self._needs.choices(asked.prefix))
+        if address is None or address.backend == CORE:
+            return CompleteResult(())
+        try:
+            return await self._ask(address.backend, BACKEND_COMPLETE, asked, ASK_TIMEOUT)
+        except UnsupportedError:
+            return CompleteResult(())  # A backend without completion has no choices to offer.
+
+    async def _ask(
+        self, backend: str, method: Method[P, R], params: P, timeout: float, *, changes_something: bool = False
+    ) -> R:
+        """Asks a backend; one that is still connecting is waited for, since its host may only just have been started."""
+        await self._presence.settled(backend)
+        state = self._store.backend(backend)
+        if state is not None and state.state == "connecting":
+            raise UnreachableError(
+                f"backend {backend} has not connected within {CONNECT_TIMEOUT:g} s", "see `quarterdeck backend list`"
+            )
+        return await self._hosts.call(backend, method, params, timeout, changes_something=changes_something)
+
+    def _targets(self, request: DoParams) -> list[_Target]:
+        if not request.addresses:
+            plugin, action = self._registry.action(request.action, None)
+            return [_Target(plugin, action, None)]
+        found: list[_Target] = []
+        for text in request.addresses:
+            address = Address.parse(text)
+            plugin, action = self._registry.action(request.action, address)
+            found.append(_Target(plugin, action, address))
+        return found
+
+    async def _own_schema(self, action: ActionInfo, address: Address) -> JsonSchema | None:
+        if not action.own_parameters:
+            return None
+        asked = ParametersParams(action.id, str(address))
+        return await self._ask(address.backend, BACKEND_PARAMETERS, asked, ASK_TIMEOUT)
+
+    def _wish(self, request: DoParams, target: _Target) -> Wish:
+        address = target.address or Address(CORE, target.action.kinds[0], "")
+        return Wish(target.action, address, max(len(request.addresses), 1), request.confirmed, request.typed_name)
+
+    async def _standing(self, target: _Target) -> Standing:
+        settings = self._settings()
+        off, read_only = "", False
+        if target.address is not None:
+            resource = await self._presence.resource(target.address)
+            off = resource.actions_off.get(target.action.id, "") if resource is not None else ""
+            if target.address.backend != CORE:
+                read_only = self._registry.backend(target.address.backend).read_only
+        return Standing(settings.runtime.read_only, read_only, off, settings.guardrails)
+
+    async def _one(self, actor: str, request: DoParams, wanted: _Wanted) -> tuple[Outcome, JsonSchema]:
+        """The outcome on one target, and the schema of the settings that the target has of its own."""
+        target = wanted.target
+        wish = self._wish(request, target)
+        try:
+            standing = await self._standing(target)
+            wanted = await self._with_settings(request, wanted)
+            if target.is_core and not target.action.job:
+                await self._core_actions.check(target.action, wanted.parameters)
+            if request.dry_run:  # It asks for what would come of the request once the user has confirmed it.
+                check(replace(wish, confirmed=True, typed_name=wish.address.name), standing)
+                return await self._preview(request, wanted), wanted.own
+            check(wish, standing)
+            wanted = self._named(request, wanted)
+        except QuarterdeckError as error:
+            outcome = _failed(target, error)
+            if outcome.status == "refused" and not request.dry_run:
+                number = self._journal.begin(actor, target.action.id, target.text, "refused", *wanted.shown)
+                self._journal.finish(number, "refused", error.message)
+            return outcome, wanted.own
+        number = self._journal.begin(actor, target.action.id, wanted.target.text, "allowed", *wanted.shown)
+        task = asyncio.get_running_loop().create_task(self._carry_out(number, request, wanted))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task), wanted.own
+
+    async def _carry_out(self, number: int, request: DoParams, wanted: _Wanted) -> Outcome:
+        """Acts, and records what came of it whatever happens."""
+        try:
+            outcome = await self._act(request, wanted)
+        except QuarterdeckError as error:
+            outcome = _failed(wanted.target, error)
+        except Exception as error:  # noqa: BLE001 - the journal's promise: no request stays without an outcome.
+            _log.error("%s on %s", wanted.target.action.id, wanted.target.text, exc_info=error)
+            message = f"the runtime failed inside {type(error).__name__}; it may or may not have happened"
+            report = ErrorReport("unknown-outcome", message, "see `quarterdeck runtime logs`", wanted.target.text)
+            outcome = Outcome(wanted.target.text, "unknown", message, error=report)
+        self._journal.finish(number, outcome.status, outcome.message, outcome.job)
+        return outcome
+
+    async def _with_settings(self, request: DoParams, wanted: _Wanted) -> _Wanted:
+        if not request.settings:
+            return wanted
+        target = wanted.target
+        own = await self._own_schema(target.action, target.address) if target.address else None
+        if own is None:
+            raise UsageError(f"{target.action.id} on {target.text} takes no --set", "leave --set out")
+        return replace(wanted, settings=validate(own, request.settings), own=own)
+
+    def _named(self, request: DoParams, wanted: _Wanted) -> _Wanted:
+        """A request that makes something new, with the address that it will have; checked before anything is recorded."""
+        if wanted.target.address is not None or not wanted.target.action.job:
+            return wanted
+        job = self._core_actions.complete(_job_request(request, wanted))
+        address = Address.parse(job.target) if job.target else None
+        return replace(wanted, target=replace(wanted.target, address=address))
+
+    async def _preview(self, request: DoParams, wanted: _Wanted) -> Outcome:
+        target = wanted.target
+        if target.address is not None and target.action.dry_run and target.address.backend != CORE:
+            result = await self._perform(target.address, wanted, dry_run=True)
+            return Outcome(target.text, "preview", result.message, statement=result.statement, document=result.document)
+        if target.action.job:
+            self._needs.check(target.action, wanted.parameters)
+            self._core_actions.complete(_job_request(request, wanted))
+            return Outcome(target.text, "preview", f"would queue a job {target.action.job}")
+        shown = ActionResult(f"would do {target.action.id}")
+        if target.is_core:
+            shown = self._core_actions.preview(target.action, wanted.parameters)
+        return Outcome(target.text, "preview", shown.message, document=shown.document)
+
+    async def _act(self, request: DoParams, wanted: _Wanted) -> Outcome:
+        target = wanted.target
+        if target.action.job:
+            job = self._core_actions.complete(_job_request(request, wanted))
+            after = self._needs.prepare(target.action, wanted.parameters)
+            record = self._jobs.submit(replace(job, after=after))
+            return Outcome(target.text, "accepted", f"queued as {record.address}", job=record.address)
+        if target.address is None or target.is_core:
+            result = await self._core_actions.perform(target.action, target.address, wanted.parameters)
+        else:
+            result = await self._perform(target.address, wanted)
+        return Outcome(target.text, "done", result.message, statement=result.statement, document=result.document)
+
+    async def _perform(self, address: Address, wanted: _Wanted, *, dry_run: bool = False) -> ActionResult:
+        action = wanted.target.action
+        request = ActionRequest(action.id, str(address), wanted.parameters, wanted.settings, dry_run)
+        timeout = PERFORM_FACTOR * self._settings().runtime.call_timeout
+        changes = not (dry_run or action.read_only)
+        return await self._ask(address.backend, BACKEND_PERFORM, request, timeout, changes_something=changes)
+
+
+def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
+    target = wanted.target
+    return JobRequest(
+        job_type=target.action.job,
+        plugin=target.plugin,
+        action=target.action.id,
+        target=str(target.address) if target.address else "",
+        parameters=wanted.parameters,
+        settings=wanted.settings,
+        key=request.key,
+        priority=request.priority,
+    )
+
+
+def _failed(target: _Target, error: QuarterdeckError) -> Outcome:
+    status = {UnknownOutcomeError: "unknown", RefusedError: "refused"}.get(type(error), "failed")
+    return Outcome(target.text, status, error.message, error=error.report())

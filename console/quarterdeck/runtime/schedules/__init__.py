@@ -1,0 +1,1 @@
+"""Schedules: rules that request actions at times, while the runtime runs."""

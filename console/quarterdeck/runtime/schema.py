@@ -1,0 +1,145 @@
+"""The tables of an instance's state, as forward migrations: number n of the list takes a database from version n to n+1."""
+
+Migration = tuple[str, ...]
+
+_JOBS: Migration = (
+    """
+    CREATE TABLE job (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_type TEXT NOT NULL,
+        plugin TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        runs_in TEXT NOT NULL,
+        key TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        after INTEGER NOT NULL,
+        not_before REAL NOT NULL,
+        state TEXT NOT NULL,
+        gate TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        max_attempts INTEGER NOT NULL,
+        attempt_budget INTEGER NOT NULL,
+        cancel_requested INTEGER NOT NULL,
+        created REAL NOT NULL,
+        started REAL NOT NULL,
+        ended REAL NOT NULL,
+        progress REAL NOT NULL,
+        message TEXT NOT NULL,
+        error TEXT,
+        value TEXT,
+        steps TEXT NOT NULL,
+        artefacts TEXT NOT NULL,
+        checkpoint TEXT
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX job_live_key ON job (key) WHERE key <> '' AND state IN ('queued', 'running')",
+    # The head of each lane (plugin and job type) is one step down this index, however many jobs wait.
+    "CREATE INDEX job_head ON job (plugin, job_type, priority DESC, number) WHERE state = 'queued' AND gate = 'open'",
+    "CREATE INDEX job_due ON job (not_before) WHERE state = 'queued' AND gate = 'time'",
+    "CREATE INDEX job_after ON job (after) WHERE state = 'queued' AND gate = 'after'",
+    "CREATE INDEX job_state ON job (state)",
+    """
+    CREATE TABLE job_event (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        job INTEGER NOT NULL REFERENCES job (number),
+        time REAL NOT NULL,
+        event TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX job_event_job ON job_event (job, number)",
+    "CREATE TRIGGER job_event_fixed BEFORE UPDATE ON job_event BEGIN SELECT RAISE(ABORT, 'history is append-only'); END",
+    "CREATE TRIGGER job_event_kept BEFORE DELETE ON job_event BEGIN SELECT RAISE(ABORT, 'history is append-only'); END",
+    """
+    CREATE TABLE job_dataset (
+        job INTEGER NOT NULL REFERENCES job (number),
+        dataset TEXT NOT NULL,
+        PRIMARY KEY (job, dataset)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX job_dataset_dataset ON job_dataset (dataset, job)",
+)
+
+_JOURNAL: Migration = (
+    """
+    CREATE TABLE journal (
+        entry INTEGER PRIMARY KEY AUTOINCREMENT,
+        time REAL NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        address TEXT NOT NULL,
+        decision TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        job TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX journal_open ON journal (entry) WHERE outcome = ''",
+    """
+    CREATE TRIGGER journal_fixed BEFORE UPDATE ON journal WHEN OLD.outcome <> ''
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+    """,
+    "CREATE TRIGGER journal_kept BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END",
+)
+
+_DATASETS: Migration = (
+    """
+    CREATE TABLE dataset (
+        name TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        source TEXT NOT NULL,
+        time_column TEXT NOT NULL,
+        frequency TEXT NOT NULL,
+        time_zone TEXT NOT NULL,
+        value_columns TEXT NOT NULL,
+        target TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        gaps INTEGER NOT NULL,
+        starts REAL NOT NULL,
+        ends REAL NOT NULL,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        imported REAL NOT NULL,
+        sample INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_SCHEDULES: Migration = (
+    """
+    CREATE TABLE schedule (
+        name TEXT PRIMARY KEY,
+        rule TEXT NOT NULL,
+        zone TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        confirmed INTEGER NOT NULL,
+        typed_name TEXT NOT NULL,
+        misfire TEXT NOT NULL,
+        misfire_limit INTEGER NOT NULL,
+        overlap TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        created REAL NOT NULL,
+        changed REAL NOT NULL,
+        handled REAL NOT NULL,
+        claimed REAL NOT NULL,
+        claim_mark INTEGER NOT NULL,
+        last REAL NOT NULL,
+        last_outcome TEXT NOT NULL,
+        last_detail TEXT NOT NULL,
+        last_job TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Whether a claimed due time was requested before the runtime died is looked up here.
+    "CREATE INDEX journal_actor ON journal (actor, entry)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES)

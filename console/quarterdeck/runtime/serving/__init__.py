@@ -1,0 +1,1 @@
+"""What clients talk to: the server, sessions, watches with flow control, log streams."""

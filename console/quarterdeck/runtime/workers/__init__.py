@@ -1,0 +1,1 @@
+"""Workers behind their guards, and the pool that keeps them warm."""

@@ -1,0 +1,79 @@
+"""The list of what can be done with the selection; what cannot be done now stays in it, with the reason."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.screen import ModalScreen
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from quarterdeck.tui.style import Palette
+from quarterdeck_api.catalogue import ActionInfo
+from quarterdeck_api.visible import visible
+
+#: How much of the screen behind is covered, from 0 to 1.
+_VEIL = 0.7
+
+
+class ActionMenu(ModalScreen[ActionInfo | None]):
+    """Ends with the chosen action, or with None."""
+
+    DEFAULT_CSS = """
+    ActionMenu { align: center middle; }
+    ActionMenu OptionList { width: 72; max-width: 95%; height: auto; max-height: 80%; border: round $primary; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="menu.leave")]
+
+    def __init__(self, palette: Palette, subject: str, actions: Sequence[ActionInfo], off: dict[str, str]) -> None:
+        super().__init__()
+        self._palette = palette
+        self._subject = subject
+        self._actions = list(actions)
+        self._off = off
+
+    def compose(self) -> ComposeResult:
+        """One line for each action."""
+        options = [
+            Option(self._label(action), id=str(index), disabled=action.id in self._off)
+            for index, action in enumerate(self._actions)
+        ]
+        menu = OptionList(*options)
+        menu.border_title = visible(self._subject)
+        yield menu
+
+    def on_mount(self) -> None:
+        """Leaves what the menu is about visible behind it."""
+        background = self._palette.screen_background
+        if background is not None:
+            self.styles.background = Color.parse(background).with_alpha(_VEIL)
+
+    def on_key(self, event: object) -> None:
+        """A key that an action suggests chooses it."""
+        character = getattr(event, "character", None)
+        for action in self._actions:
+            if character and action.key == character and action.id not in self._off:
+                self.dismiss(action)
+                return
+
+    def action_leave(self) -> None:
+        """Leaves the menu; nothing is done."""
+        self.dismiss(None)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._actions[int(event.option_id or 0)])
+
+    def _label(self, action: ActionInfo) -> Text:
+        palette = self._palette
+        label = Text()
+        label.append(f" {action.key or ' '}  ", style=palette.accent)
+        label.append(action.title)
+        reason = self._off.get(action.id, "")
+        label.append(f"  {visible(reason) if reason else action.summary}", style=palette.muted)
+        return label

@@ -1,0 +1,128 @@
+"""Actions from the console: what is offered, and the way from the menu over the form to the outcome."""
+
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from quarterdeck_api.catalogue import ActionInfo, Danger
+from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.protocol import DO, PARAMETERS, CatalogueResult, DoParams, Outcome, ParametersParams
+from quarterdeck_api.resources import CORE, Resource
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.console_app import ConsoleApp
+
+#: Seconds that a short action may take.
+_DO_TIMEOUT = 60.0
+
+_WRONG = ("refused", "failed", "unknown")
+
+
+class Offer(Struct, frozen=True):
+    """Actions that can be chosen, and why some of them cannot be done now."""
+
+    actions: tuple[ActionInfo, ...]
+    off: dict[str, str]
+
+
+def offered_actions(known: CatalogueResult, kind: str, resources: Sequence[Resource]) -> Offer:
+    """What can be done with these resources at once, then what makes something new of the kind."""
+    plugins = {backend.name: backend.plugin for backend in known.backends} | {CORE: CORE}
+    owners = {plugins.get(resource.backend) for resource in resources}
+    own: list[ActionInfo] = []
+    standalone: list[ActionInfo] = []
+    for status in known.plugins:
+        for action in status.catalogue.actions if status.catalogue else ():
+            if kind not in action.kinds:
+                continue
+            if action.standalone:
+                standalone.append(action)
+            elif owners == {status.id}:
+                own.append(action)
+    off: dict[str, str] = {}
+    read_only = {backend.name for backend in known.backends if backend.read_only}
+    for resource in resources:
+        where = f"{resource.name}: " if len(resources) > 1 else ""
+        for action_id, reason in resource.actions_off.items():
+            off.setdefault(action_id, f"{where}{reason}")
+        if resource.backend in read_only:
+            off |= {action.id: f"{resource.backend} is read-only" for action in own if not action.read_only}
+    if len(resources) > 1:
+        off |= {action.id: reason for action in own if (reason := _not_in_bulk(action))}
+    return Offer((*own, *standalone), off)
+
+
+def _not_in_bulk(action: ActionInfo) -> str:
+    if not action.bulk:
+        return "for one at a time: clear the marks"
+    if action.danger is Danger.TYPE_NAME:
+        return "asks for the name, so for one at a time: clear the marks"
+    return ""
+
+
+def outcome_sentence(outcomes: Sequence[Outcome]) -> tuple[str, bool]:
+    """What came of an action in one sentence, and whether something went wrong; of several, the first that did is quoted."""
+    wrong = [outcome for outcome in outcomes if outcome.status in _WRONG]
+    if len(outcomes) == 1:
+        return f"{outcomes[0].status} {_said(outcomes[0])}".rstrip(), bool(wrong)
+    counts = Counter(outcome.status for outcome in outcomes)
+    sentence = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return (f"{sentence}; {wrong[0].address}: {_said(wrong[0])}" if wrong else sentence), bool(wrong)
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.error.message if outcome.error is not None else outcome.message
+
+
+def needs_form(action: ActionInfo) -> bool:
+    """Whether anything is to be asked before the action is sent."""
+    return bool(action.parameters.get("properties")) or action.own_parameters or action.danger is not Danger.NONE
+
+
+async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[str, ...]) -> None:
+    """Does an action on these addresses (one that makes something new needs none), at once or after its form, and says what came of it."""
+    addresses = () if action.standalone else chosen
+    try:
+        if needs_form(action):
+            from quarterdeck.tui.action_form import ActionForm
+            from quarterdeck.tui.form_model import make_form
+
+            asked = await console.session.call(
+                PARAMETERS, ParametersParams(action.id, addresses[0] if addresses else "")
+            )
+            # Parameters of its own belong to one resource; several get none of them.
+            settings = asked.settings if len(addresses) < 2 else None
+            model = make_form(action, addresses, asked.parameters, settings)
+            outcomes = await console.push_screen_wait(ActionForm(console.session, console.palette, model))
+        else:
+            request = DoParams(action.id, addresses)
+            result = await console.session.call(DO, request, _DO_TIMEOUT, changes_something=True)
+            outcomes = result.outcomes
+    except QuarterdeckError as error:
+        console.say(f"{action.title}: {error.message}. {error.remedy}".strip(), error=True)
+        return
+    if outcomes:
+        _show(console, action, outcomes)
+
+
+def _show(console: "ConsoleApp", action: ActionInfo, outcomes: Sequence[Outcome]) -> None:
+    sentence, wrong = outcome_sentence(outcomes)
+    console.say(f"{action.title}: {sentence}", error=wrong)
+    if len(outcomes) > 1:
+        console.main.table.action_clear_marks()
+    elif outcomes[0].job:
+        console.open_detail_of(outcomes[0].job)
+
+
+async def choose_action(console: "ConsoleApp", offer: Offer, subject: str, addresses: tuple[str, ...]) -> None:
+    """Lets the user choose from the menu, then begins the action."""
+    from quarterdeck.tui.action_menu import ActionMenu
+
+    chosen: Awaitable[ActionInfo | None] = console.push_screen_wait(
+        ActionMenu(console.palette, subject, offer.actions, offer.off)
+    )
+    action = await chosen
+    if action is not None:
+        await begin_action(console, action, addresses)

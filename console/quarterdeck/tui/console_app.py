@@ -1,0 +1,385 @@
+"""The console: an application that shows its first frame before it knows anything, and connects after it."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.theme import Theme
+
+from quarterdeck.tui.commands import World
+from quarterdeck.tui.feeds import Feed
+from quarterdeck.tui.main_screen import MainScreen
+from quarterdeck.tui.panes import PANES, PaneInfo
+from quarterdeck.tui.schema import kind_schema
+from quarterdeck.tui.session import Connected, Session
+from quarterdeck.tui.style import Palette, make_palette, monochrome_palette
+from quarterdeck.tui.theme_files import DEFAULT_THEME
+from quarterdeck_api.catalogue import Column, ThemeInfo
+from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.filters import COMMON_FIELDS
+from quarterdeck_api.protocol import BACKEND_RETRY, AddressParams, BackendState, CatalogueResult
+from quarterdeck_api.resources import CORE, Resource
+
+_NOTHING_KNOWN = CatalogueResult((), ())
+
+#: Seconds within which several changes become one look at the deck.
+_DECK_SECONDS = 0.1
+
+
+class ConsoleApp(App[None]):
+    """The console. `connect` makes a connection to the runtime and is first called after the first frame."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { background: $background; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "quit", "quit", show=False, system=True, id="app.quit", priority=True)
+    ]
+
+    def __init__(
+        self,
+        connect: Connected,
+        *,
+        theme: ThemeInfo = DEFAULT_THEME,
+        keys: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        pane: str = "deck",
+        notice: str = "",
+        keep_theme: Callable[[str], None] | None = None,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.animation_level = "none"
+        # The status line says it all; Textual's own boxes would cost every screen two widgets, a layout and a repaint.
+        self._disable_notifications = self._disable_tooltips = True
+        self.title = "quarterdeck"
+        self.clock = clock
+        self.known = _NOTHING_KNOWN
+        self.session = Session(connect, self)
+        self.palette = self._palette_of(theme)
+        self._feeds: dict[str, Feed] = {}
+        self._watched: set[str] = set()
+        self._first_pane = pane
+        self._keys = keys or {}
+        self._keep_theme = keep_theme
+        self._notices = [notice] if notice else []
+        self._deck_waits = False
+        self._main: MainScreen | None = None
+        self._use_theme(theme)
+
+    @property
+    def main(self) -> MainScreen:
+        """The screen of panes."""
+        assert self._main is not None
+        return self._main
+
+    @property
+    def backends(self) -> tuple[BackendState, ...]:
+        """Every backend as last heard."""
+        return self.session.backends
+
+    def get_default_screen(self) -> MainScreen:
+        """The screen of panes."""
+        self._main = MainScreen(self, self._first_pane, self.palette, self.clock)
+        return self._main
+
+    def on_mount(self) -> None:
+        """Connects once the first frame is on its way to the terminal."""
+        if self._keys:
+            self.set_keys(self._keys)
+        self.main.call_after_refresh(self._begin)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Gives letters to the prompt that were typed before it was there: they have gone to the table and come back unused."""
+        if isinstance(event, events.Key) and event.is_forwarded and event.is_printable and self.screen is self._main:
+            prompt = self.main.prompt
+            if prompt is not None:
+                prompt.post_message(events.Key(event.key, event.character))
+                return
+        await super().on_event(event)
+
+    def on_resize(self) -> None:
+        """A terminal of another size may have moved or cut what it shows."""
+        from quarterdeck.tui.driver import QuickDriver
+
+        if isinstance(self._driver, QuickDriver):
+            self._driver.forget_screen()
+
+    def _begin(self) -> None:
+        if self._notices:
+            self.say("; ".join(self._notices))
+        self.session.start()
+
+    async def on_unmount(self) -> None:
+        """Ends the connection."""
+        await self.session.close()
+
+    def say(self, message: str, *, error: bool = False) -> None:
+        """Shows a message in the status line."""
+        self.main.say(message, error=error)
+
+    def set_keys(self, keys: dict[str, str]) -> None:
+        """Uses other keys; what is wrong with them is said."""
+        from quarterdeck.tui.keys import SHELL_BINDINGS, check_keys, with_letters_given_way
+        from quarterdeck.tui.live_table import LiveTable
+
+        keys = with_letters_given_way(keys)
+        problems = check_keys(keys, [*SHELL_BINDINGS, *(b for b in LiveTable.BINDINGS if isinstance(b, Binding))])
+        self.set_keymap(keys)
+        if problems:
+            self._notices.append(f"keys: {'; '.join(problems)}")
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Says which bindings want the same key."""
+        names = sorted(binding.id or binding.description for binding in clashed_bindings)
+        self.say(f"keys: {', '.join(names)} lost their key to another binding", error=True)
+
+    # What the session says.
+
+    def catalogue_known(self, known: CatalogueResult) -> None:
+        """Plugins and backends are known (again)."""
+        self.known = known
+        for feed in self._feeds.values():
+            feed.set_schema(kind_schema(feed.kind, known))
+        self.main.set_backends(known.backends)
+        self.main.set_plugins(known.plugins)
+
+    def backends_known(self, backends: tuple[BackendState, ...]) -> None:
+        """The state of a backend changed."""
+        self.main.set_backends(backends)
+
+    def connection_said(self, sentence: str) -> None:
+        """How the connection is; empty when it is there."""
+        self.main.set_connection(sentence)
+
+    # What panes ask for.
+
+    def feed(self, pane: PaneInfo) -> Feed:
+        """The rows of a pane's kind, watched from now on."""
+        feed = self._feeds.get(pane.kind)
+        if feed is None:
+            feed = Feed(pane.kind, newest_first=pane.newest_first, told=self._deck_changed)
+            self._feeds[pane.kind] = feed
+            if self.known is not _NOTHING_KNOWN:
+                feed.set_schema(kind_schema(pane.kind, self.known))
+            self.call_after_refresh(self._watch, feed)
+        return feed
+
+    def world(self) -> World:
+        """What commands can name now."""
+        from quarterdeck.tui.theme_files import builtin_theme_names
+
+        addresses: list[str] = []
+        for feed in self._feeds.values():
+            addresses += feed.model.order[:2000]
+        return World(
+            tuple(pane.name for pane in PANES),
+            tuple(backend.name for backend in self.backends if backend.name != CORE),
+            tuple(builtin_theme_names()),
+            tuple(addresses),
+            {
+                pane.name: tuple(column.id for column in dict.fromkeys((*COMMON_FIELDS, *feed.schema.all_columns())))
+                for pane in PANES
+                if (feed := self._feeds.get(pane.kind)) is not None and feed.schema is not None
+            },
+        )
+
+    async def do_command(self, text: str) -> None:
+        """Does what was typed after `:`."""
+        from quarterdeck.tui import commands
+
+        try:
+            command = commands.parse_command(text, self.world())
+        except QuarterdeckError as error:
+            self.say(f"{error.message}: {error.remedy}", error=True)
+            return
+        self.say("")
+        match command:
+            case commands.ShowPane():
+                await self.main.show_pane(command.pane, command.filter)
+            case commands.OpenAddress():
+                self.open_detail_of(command.address)
+            case commands.UseTheme():
+                self.use_theme_named(command.name)
+            case commands.RetryBackend():
+                self.retry_backend(command.name)
+            case commands.Help():
+                self.open_help()
+            case commands.Quit():
+                self.exit()
+
+    def use_theme_named(self, name: str) -> None:
+        """Shows everything in another theme, from now on and after the next start."""
+        from quarterdeck.tui.theme_files import builtin_theme
+
+        choice = builtin_theme(name)
+        self.palette = self._palette_of(choice.theme)
+        self._use_theme(choice.theme)
+        self.main.set_palette(self.palette)
+        self.say(choice.message)
+        if self._keep_theme is None or choice.message:
+            return
+        try:
+            self._keep_theme(name)
+        except QuarterdeckError as error:
+            self.say(f"{error.message}; {error.remedy}", error=True)
+
+    # Screens over the panes.
+
+    def open_help(self) -> None:
+        """Shows the keys of the screen in front."""
+        from quarterdeck.tui.help_screen import HelpScreen
+
+        self.push_screen(HelpScreen(self, dict(self.screen.active_bindings)))
+
+    def open_detail(self, resource: Resource) -> None:
+        """Shows what is known of a resource."""
+        self.open_detail_of(resource.address)
+
+    def open_detail_of(self, address: str) -> None:
+        """Shows what is known of the resource at an address."""
+        from quarterdeck.tui.detail_screen import DetailScreen
+
+        self.push_screen(
+            DetailScreen(self.session, self.palette, address, self.open_actions_of, self.open_logs_of, self.copied)
+        )
+
+    def open_logs(self, resource: Resource) -> None:
+        """Shows the logs of a resource."""
+        self.open_logs_of(resource.address)
+
+    def open_logs_of(self, address: str) -> None:
+        """Shows the logs at an address."""
+        from quarterdeck.tui.log_screen import LogScreen
+
+        self.push_screen(LogScreen(self, address))
+
+    def open_raw(self, resource: Resource, columns: Sequence[Column]) -> None:
+        """Shows a resource as the data that it is; its cells stand in these columns."""
+        from quarterdeck.tui.raw_screen import RawScreen
+
+        self.push_screen(RawScreen(self, resource, tuple(column.id for column in columns)))
+
+    def open_backend(self, row: Resource) -> None:
+        """Shows a backend's own state as data."""
+        from quarterdeck.tui.raw_screen import RawScreen
+
+        self.push_screen(RawScreen(self, row, ("models", "running", "type", "since", "mode")))
+
+    def open_actions(self, kind: str, resources: Sequence[Resource]) -> None:
+        """Shows what can be done with resources, all of them at once, or in a pane."""
+        from quarterdeck.tui.actions import choose_action, offered_actions
+
+        offer = offered_actions(self.known, kind, resources)
+        if not offer.actions:
+            self.say("nothing can be done here")
+            return
+        subject = resources[0].address if len(resources) == 1 else f"{len(resources)} marked" if resources else kind
+        self.run_worker(choose_action(self, offer, subject, tuple(resource.address for resource in resources)))
+
+    def open_actions_of(self, address: str) -> None:
+        """Shows what can be done with the resource at an address."""
+        kind = address.split("/", 2)[1] if address.count("/") >= 2 else ""
+        feed = self._feeds.get(kind)
+        known = feed.model.rows.get(address) if feed is not None else None
+        self.open_actions(kind, () if known is None else (known,))
+
+    def copied(self, text: str, what: str) -> str:
+        """Has the terminal copy a text; says what happened."""
+        from quarterdeck.tui.clipboard import clipboard_sequence
+
+        try:
+            sequence = clipboard_sequence(text, in_tmux="TMUX" in os.environ)
+        except QuarterdeckError as error:
+            return f"{error.message}; {error.remedy}"
+        if self._driver is None:
+            return "nothing was copied: there is no terminal"
+        self._driver.write(sequence)
+        # A terminal does not say whether it has done so; some do it only when they are told to in their settings.
+        return f"given to the terminal to copy: {what} ({len(text):,} characters)"
+
+    def open_explanation(self, resource: Resource, columns: Sequence[Column]) -> None:
+        """Shows why a resource, whose cells stand in these columns, is as it is."""
+        from quarterdeck.tui.explaining import explain_resource
+
+        jobs = self._feeds.get("job")
+        backend = next((each for each in self.backends if each.name == resource.backend), None)
+        targets = jobs.targets() if jobs is not None else ()
+        self._explain(resource.address, explain_resource(resource, columns, backend, targets, self._row, self.clock()))
+
+    def open_backend_explanation(self, name: str) -> None:
+        """Shows why a backend is as it is."""
+        from quarterdeck.tui.explaining import explain_backend
+
+        backend = next((each for each in self.backends if each.name == name), None)
+        if backend is not None:
+            self._explain(name, explain_backend(backend, self.clock()))
+
+    def _explain(self, subject: str, sentences: Sequence[str]) -> None:
+        from textwrap import wrap
+
+        from quarterdeck.tui.text_screen import TextScreen
+
+        width = max(self.size.width - 2, 20)
+        screen = TextScreen(self, f"why {subject}", wrap=True)
+        screen.show_text([f" {line}" for sentence in sentences for line in ("", *wrap(sentence, width))])
+        self.push_screen(screen)
+
+    def _row(self, address: str) -> Resource | None:
+        return next((feed.model.rows[address] for feed in self._feeds.values() if address in feed.model.rows), None)
+
+    def retry_backend(self, name: str) -> None:
+        """Connects to a backend again now."""
+        self.run_worker(self._retry(name))
+
+    async def _retry(self, name: str) -> None:
+        try:
+            await self.session.call(BACKEND_RETRY, AddressParams(name))
+            self.say(f"{name} is asked again")
+        except QuarterdeckError as error:
+            self.say(error.message, error=True)
+
+    async def _watch(self, feed: Feed) -> None:
+        try:
+            await self.session.watch(feed, feed.kind)
+        except QuarterdeckError as error:
+            self.say(error.message, error=True)
+
+    def _deck_changed(self) -> None:
+        if not self._deck_waits:
+            self._deck_waits = True
+            self.set_timer(_DECK_SECONDS, self._refresh_deck)
+
+    def _refresh_deck(self) -> None:
+        self._deck_waits = False
+        self.main.refresh_deck()
+
+    def _palette_of(self, theme: ThemeInfo) -> Palette:
+        return monochrome_palette(theme) if self.no_color else make_palette(theme)
+
+    def _use_theme(self, theme: ThemeInfo) -> None:
+        colours = theme.colours
+        if self.palette.screen_background is None:
+            self.theme = "ansi-dark" if theme.dark else "ansi-light"
+            return
+        self.register_theme(
+            Theme(
+                f"quarterdeck-{theme.name}",
+                primary=colours["accent"],
+                accent=colours["accent"],
+                foreground=colours["foreground"],
+                background=colours["background"],
+                surface=colours["background"],
+                panel=colours["selection"],
+                success=colours["ok"],
+                warning=colours["degraded"],
+                error=colours["failed"],
+                dark=theme.dark,
+            )
+        )
+        self.theme = f"quarterdeck-{theme.name}"

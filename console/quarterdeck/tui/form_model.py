@@ -1,0 +1,99 @@
+"""What a form holds: the fields of an action and of its resource, the text typed so far, and the request that it makes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quarterdeck_api.catalogue import ActionInfo, JsonSchema
+from quarterdeck_api.errors import UsageError
+from quarterdeck_api.parameters import Field, describe_type, fields, format_value, parse_text
+from quarterdeck_api.protocol import DoParams
+
+
+@dataclass
+class FormField:
+    """One field: `own` when it is the resource's own parameter (`--set`); `error` is a sentence while the text is wrong."""
+
+    field: Field
+    own: bool
+    text: str
+    error: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What may be typed, and what it means."""
+        return f"{describe_type(self.field)}  {self.field.help}".strip()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the text says something else than the default."""
+        return self.text != default_text(self.field)
+
+    def check(self) -> None:
+        """Sets `error` by what the text is."""
+        self.error = ""
+        if not self.text and not self.changed:
+            self.error = f"{self.field.name} is needed: {describe_type(self.field)}" if self.field.required else ""
+            return
+        try:
+            parse_text(self.field, self.text)
+        except UsageError as error:
+            self.error = f"{error.message}; {error.remedy}" if error.remedy else error.message
+
+
+@dataclass
+class FormModel:
+    """The whole form, for one action on some addresses."""
+
+    action: ActionInfo
+    addresses: tuple[str, ...]
+    fields: list[FormField] = field(default_factory=list[FormField])
+
+    @property
+    def name(self) -> str:
+        """The name that has to be typed when the action is that dangerous: the first resource's."""
+        return self.addresses[0].split("/", 2)[2] if self.addresses else ""
+
+    def set_text(self, index: int, text: str) -> None:
+        """What stands in a field now; checks it."""
+        self.fields[index].text = text
+        self.fields[index].check()
+
+    def check_all(self) -> int:
+        """Checks every field; the index of the first wrong one, or -1."""
+        for each in self.fields:
+            each.check()
+        return next((index for index, each in enumerate(self.fields) if each.error), -1)
+
+    def request(self, *, dry_run: bool = False, confirmed: bool = False, typed_name: str = "") -> DoParams:
+        """The request; only what differs from the defaults is in it. Raises UsageError when a field is wrong."""
+        wrong = self.check_all()
+        if wrong >= 0:
+            raise UsageError(self.fields[wrong].error, "correct the field")
+        said = [each for each in self.fields if each.changed]
+        return DoParams(
+            self.action.id,
+            self.addresses,
+            parameters={each.field.name: parse_text(each.field, each.text) for each in said if not each.own},
+            settings={each.field.name: parse_text(each.field, each.text) for each in said if each.own},
+            dry_run=dry_run,
+            confirmed=confirmed,
+            typed_name=typed_name,
+        )
+
+
+def default_text(schema_field: Field) -> str:
+    """What stands in a field before anything is typed."""
+    if schema_field.default is None and not (schema_field.nullable and not schema_field.required):
+        return ""
+    return format_value(schema_field, schema_field.default)
+
+
+def make_form(
+    action: ActionInfo, addresses: Sequence[str], parameters: JsonSchema, settings: JsonSchema | None
+) -> FormModel:
+    """The form of an action: its own fields first, required ones before the others, then the resource's."""
+    own = sorted(fields(parameters), key=lambda each: not each.required)
+    rows = [FormField(each, False, default_text(each)) for each in own]
+    if settings is not None:
+        rows += [FormField(each, True, default_text(each)) for each in fields(settings)]
+    return FormModel(action, tuple(addresses), rows)

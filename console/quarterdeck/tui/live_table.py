@@ -1,0 +1,487 @@
+"""A table of live rows that repaints only what changed."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from msgspec import Struct
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Offset, Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from quarterdeck.tui.cell_text import fit
+from quarterdeck.tui.columns import ColumnWidths, PlacedColumn
+from quarterdeck.tui.keys import TABLE_BINDINGS
+from quarterdeck.tui.schema import KindSchema
+from quarterdeck.tui.sorting import SortOrder, next_order, order_key, sort_letters
+from quarterdeck.tui.style import Palette
+from quarterdeck.tui.table_lines import HeaderLook, changed_width, header_strip, row_strip
+from quarterdeck.tui.table_model import TableModel
+from quarterdeck_api.filters import Filter
+from quarterdeck_api.resources import Resource
+
+#: Rows that a filter looks at before the next key is read: words are looked for in prepared texts, other terms are tested row by row.
+_WORDS_SLICE = 60_000
+_TERMS_SLICE = 10_000
+
+#: Rows whose search texts are prepared at a time while nothing else happens; a key waits for at most one slice (0.7 ms, median).
+_PREPARE_SLICE = 500
+_PREPARE_PAUSE = 0.005
+
+#: Rows that one key marks; more than anybody looks through before acting on them.
+_MOST_MARKED = 1_000
+
+
+class _Line(Struct, frozen=True):
+    """What a line of the screen shows."""
+
+    resource: Resource | None
+    selected: bool
+    marked: bool
+    strip: Strip
+
+
+class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows of one kind, by identity: only lines whose content changed are repainted, and within them only the cells that did.
+
+    `changed` is to be called after the model was changed. The terminal's cursor stands on the selected row.
+    """
+
+    DEFAULT_CSS = """
+    LiveTable { overflow: hidden hidden; height: 1fr; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*TABLE_BINDINGS]
+
+    class Opened(Message):
+        """The user asked to go into a row."""
+
+        def __init__(self, table: "LiveTable", resource: Resource) -> None:
+            super().__init__()
+            self.table = table
+            self.resource = resource
+
+    class Moved(Message):
+        """Selection, count or filter changed."""
+
+        def __init__(self, table: "LiveTable") -> None:
+            super().__init__()
+            self.table = table
+
+    def __init__(
+        self, model: TableModel, palette: Palette, clock: Callable[[], float], *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.model = model
+        self.active = True
+        self.repainted_lines = 0
+        self.top = 0
+        self.cursor = 0
+        self.order: SortOrder | None = None
+        self.picked = -1
+        self._marks: dict[str, str] = {}
+        self._marked: list[Resource] | None = None
+        self._last_mark = ""
+        self._letters: dict[str, int] = {}
+        self._selected: Resource | None = None
+        self._top_row: Resource | None = None
+        self._palette = palette
+        self._clock = clock
+        self._schema: KindSchema | None = None
+        self._widths: ColumnWidths | None = None
+        self._placed: tuple[PlacedColumn, ...] = ()
+        self._lines: list[_Line | None] = []
+        self._laid_out = Size(-1, -1)
+        self._working = False
+        self._preparing = False
+        self._empty_text = ""
+
+    @property
+    def schema(self) -> KindSchema | None:
+        """The columns that are shown; None before the catalogue is known."""
+        return self._schema
+
+    @property
+    def selected(self) -> Resource | None:
+        """The row under the cursor as it is now."""
+        return self.model.at(self.cursor)
+
+    @property
+    def page_rows(self) -> int:
+        """How many rows fit below the header."""
+        return max(0, self.size.height - 1)
+
+    def set_schema(self, schema: KindSchema) -> None:
+        """Shows other columns."""
+        if self._schema is not None and self._schema == schema:
+            return
+        self._schema = schema
+        self._widths = ColumnWidths(schema.views)
+        self._letters = sort_letters(schema.views)
+        if self.order is not None:
+            self.model.set_order(order_key(schema, self.order))
+        self._place_columns()
+        self.changed()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Shows the same in other colours."""
+        self._palette = palette
+        self._repaint_all()
+
+    def set_active(self, active: bool) -> None:
+        """Whether the selection is shown."""
+        if active is not self.active:
+            self.active = active
+            self.changed()
+
+    def set_empty_text(self, text: str) -> None:
+        """What stands where the first row would be while there is none."""
+        if text != self._empty_text:
+            self._empty_text = text
+            if not self.model.shown:
+                self._lines = [None] * len(self._lines)
+                self.changed()
+
+    def set_filter(self, wanted: Filter | None) -> None:
+        """Shows only what passes; the selected row stays selected when it does."""
+        self.model.set_filter(wanted)
+        self._top_row = None
+        self.changed()
+
+    def changed(self) -> None:
+        """Looks at the model again and repaints what differs."""
+        self._marked = None
+        if self.model.filtering:
+            self._filter_slice()
+            self._go_on()
+        if self.size.height:
+            self._follow_selection()
+            self._repaint_changes()
+        else:
+            self._laid_out = Size(-1, -1)  # Hidden: everything is looked at again when it is shown.
+        self.post_message(self.Moved(self))
+
+    def prepare_search(self) -> None:
+        """Prepares texts to search in, in slices between other work, so that the first filter is as quick as the next."""
+        if self._preparing:
+            return
+        self._preparing = self.model.prepare(_PREPARE_SLICE)
+        if self._preparing:
+            self.set_timer(_PREPARE_PAUSE, self._prepare_more)
+
+    def _prepare_more(self) -> None:
+        self._preparing = False
+        self.prepare_search()
+
+    def select(self, address: str) -> None:
+        """Puts the cursor on a row, if it is shown."""
+        position = self.model.position(address)
+        found = self.model.at(position)
+        if found is not None and found.address == address:
+            self._go_to(position)
+
+    def action_move(self, rows: int) -> None:
+        """Moves the cursor by rows."""
+        self._go_to(self.cursor + rows)
+
+    def action_page(self, pages: int) -> None:
+        """Moves cursor and view by pages."""
+        rows = pages * max(1, self.page_rows)
+        self.top = self._clamp_top(self.top + rows)
+        self._go_to(self.cursor + rows)
+
+    def action_first(self) -> None:
+        """Moves to the first row."""
+        self._go_to(0)
+
+    def action_last(self) -> None:
+        """Moves to the last row."""
+        self._go_to(len(self.model.shown) - 1)
+
+    def action_enter(self) -> None:
+        """Goes into the selected row."""
+        resource = self.selected
+        if resource is not None:
+            self.post_message(self.Opened(self, resource))
+
+    def action_sort(self, letter: str) -> None:
+        """Sorts by the column with that letter; again: the other way round, then in the table's own order."""
+        if letter in self._letters:
+            self._sort(self._letters[letter])
+
+    def action_sort_picked(self) -> None:
+        """Sorts by the picked column."""
+        if self.picked >= 0:
+            self._sort(self.picked)
+
+    def action_pick(self, columns: int) -> None:
+        """Picks the column beside the picked one, among those that are there to see."""
+        if self._placed:
+            first = 0 if columns > 0 else len(self._placed) - 1
+            self.picked = first if self.picked < 0 else max(0, min(self.picked + columns, len(self._placed) - 1))
+            self._repaint_all()
+
+    def unpick(self) -> bool:
+        """Picks no column; False when none was picked."""
+        picked, self.picked = self.picked, -1
+        if picked >= 0:
+            self._repaint_all()
+        return picked >= 0
+
+    @property
+    def picked_text(self) -> str | None:
+        """What the picked column says of the selected row; None when no column is picked."""
+        resource, schema = self.selected, self._schema
+        if resource is None or schema is None or not 0 <= self.picked < len(self._placed):
+            return None
+        return schema.text(resource, self._placed[self.picked].view, self._clock())
+
+    @property
+    def marked(self) -> list[Resource]:
+        """The marked rows among the shown ones, in their order; nothing is done to rows that nobody sees."""
+        if self._marked is None:
+            model = self.model
+            found = {model.position(address) for address in self._marks if address in model.rows}
+            rows = [row for position in sorted(found) if (row := model.at(position)) and self._is_marked(row)]
+            self._marked = rows
+        return self._marked
+
+    def action_mark(self) -> None:
+        """Marks the selected row, or takes its mark away, and goes to the next."""
+        resource = self.selected
+        if resource is None:
+            return
+        if self._is_marked(resource):
+            del self._marks[resource.address]
+        else:
+            self._marks[resource.address] = resource.uid
+        self._last_mark = resource.address
+        self._marked = None
+        self._go_to(self.cursor + 1)
+
+    def action_mark_range(self) -> None:
+        """Marks every row between the one marked last and the selected one, as far as so many can be marked at once."""
+        start = self.model.position(self._last_mark)
+        step = 1 if start <= self.cursor else -1
+        from_here = self.cursor if start < 0 else start
+        for position in list(range(from_here, self.cursor + step, step))[:_MOST_MARKED]:
+            row = self.model.at(position)
+            if row is not None:
+                self._marks[row.address] = row.uid
+        self.changed()
+
+    def action_clear_marks(self) -> None:
+        """Takes every mark away."""
+        self._marks.clear()
+        self._last_mark = ""
+        self.changed()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen; the first is the header."""
+        self.repainted_lines += 1
+        if self._laid_out != self.size:
+            self._lay_out()
+        line = self._lines[y] if y < len(self._lines) else None
+        if line is None:
+            line = self._make_line(y)
+            if y < len(self._lines):
+                self._lines[y] = line
+        return line.strip
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lays the columns out again, unless painting came first and has done it."""
+        if self._laid_out != self.size:
+            self._lay_out()
+            self.refresh()
+        self._place_terminal_cursor()
+
+    def on_focus(self) -> None:
+        """Puts the terminal's cursor on the selected row."""
+        self._place_terminal_cursor()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scrolls the view; the cursor comes along when it would leave."""
+        self._scroll_view(3)
+        event.stop()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scrolls the view; the cursor comes along when it would leave."""
+        self._scroll_view(-3)
+        event.stop()
+
+    def on_click(self, event: events.Click) -> None:
+        """Selects the row that was clicked; a second click opens it."""
+        position = self.top + event.y - 1
+        if event.y < 1 or position >= len(self.model.shown):
+            return
+        if position == self.cursor and event.chain == 2:
+            self.action_enter()
+        else:
+            self._go_to(position)
+
+    def _is_marked(self, resource: Resource) -> bool:
+        # By identity: what is new under an old address has not been marked by anybody.
+        return bool(self._marks) and self._marks.get(resource.address) == resource.uid
+
+    def _sort(self, index: int) -> None:
+        if self._schema is None or index >= len(self._schema.views):
+            return
+        self.order = next_order(self.order, self._schema.views[index])
+        if self.cursor == 0:
+            self._selected = None  # Who stands at the top wants to see what comes to the top.
+        self._top_row = None
+        self.model.set_order(order_key(self._schema, self.order) if self.order is not None else None)
+        self._lines = [None] * self.size.height
+        self.refresh()
+        self.changed()
+
+    def _scroll_view(self, rows: int) -> None:
+        self.top = self._clamp_top(self.top + rows)
+        self._go_to(min(max(self.cursor, self.top), self.top + self.page_rows - 1))
+
+    def _go_to(self, position: int) -> None:
+        self.cursor = max(0, min(position, len(self.model.shown) - 1))
+        self._keep_cursor_in_view()
+        self._remember()
+        self._place_terminal_cursor()
+        self._repaint_changes()
+        self.post_message(self.Moved(self))
+
+    def _follow_selection(self) -> None:
+        """After a change of the model: cursor and view follow the rows that they stood on."""
+        model = self.model
+        if self._selected is not None:
+            known = model.rows.get(self._selected.address)
+            self.cursor = model.place_of(known or self._selected)
+        self.cursor = max(0, min(self.cursor, len(model.shown) - 1))
+        if self.top > 0 and self._top_row is not None:
+            known = model.rows.get(self._top_row.address)
+            self.top = model.place_of(known or self._top_row)
+        self.top = self._clamp_top(self.top)
+        self._keep_cursor_in_view()
+        if not model.filtering:
+            self._remember()  # Before, the row to stay on may only not have been seen yet.
+        self._place_terminal_cursor()
+
+    def _remember(self) -> None:
+        self._selected = self.model.at(self.cursor)
+        self._top_row = self.model.at(self.top)
+
+    def _keep_cursor_in_view(self) -> None:
+        rows = max(1, self.page_rows)
+        if self.cursor < self.top:
+            self.top = self.cursor
+        elif self.cursor >= self.top + rows:
+            self.top = self.cursor - rows + 1
+        self.top = self._clamp_top(self.top)
+
+    def _clamp_top(self, top: int) -> int:
+        return max(0, min(top, len(self.model.shown) - max(1, self.page_rows)))
+
+    def _place_terminal_cursor(self) -> None:
+        if self.has_focus:
+            self.app.cursor_position = self.region.offset + Offset(0, 1 + self.cursor - self.top)
+
+    def _go_on(self) -> None:
+        if self.model.filtering and not self._working:
+            self._working = True
+            self.set_timer(0.001, self._next_slice)
+
+    def _filter_slice(self) -> None:
+        wanted = self.model.filter
+        words = wanted is not None and wanted.plain_words is not None and self.model.searchable
+        self.model.advance(_WORDS_SLICE if words else _TERMS_SLICE)
+
+    def _next_slice(self) -> None:
+        self._working = False
+        self.changed()
+
+    def _lay_out(self) -> None:
+        """Fits columns, view and cursor into the size that the widget has now."""
+        self._laid_out = self.size
+        self._lines = [None] * self.size.height
+        self._follow_selection()
+        self._see_widths()
+        self._placed = self._widths.place(self.size.width) if self._widths is not None else ()
+
+    def _place_columns(self) -> None:
+        placed = self._widths.place(self.size.width) if self._widths is not None else ()
+        if placed != self._placed:
+            self._placed = placed
+            self._repaint_all()
+
+    def _repaint_all(self) -> None:
+        self._lines = [None] * self.size.height
+        self.refresh()
+
+    def _repaint_changes(self) -> None:
+        """Asks for a repaint of exactly the cells that differ from what the screen shows."""
+        if self._laid_out != self.size:
+            return  # Not on the screen yet, or about to be painted anyway.
+        if self._see_widths():
+            self._place_columns()
+        regions: list[Region] = []
+        before = self._lines_by_row()
+        for y in range(1, min(len(self._lines), self.size.height)):
+            old = self._lines[y]
+            position = self.top + y - 1
+            resource = self.model.at(position)
+            selected = self.active and resource is not None and position == self.cursor
+            marked = resource is not None and self._is_marked(resource)
+            if old is not None and old.resource is resource and (old.selected, old.marked) == (selected, marked):
+                continue
+            # A row that only moves, as all do when the view scrolls, looks as it did.
+            line = before.get(id(resource)) if resource is not None else None
+            if line is None or (line.selected, line.marked) != (selected, marked):
+                line = self._make_line(y)
+            self._lines[y] = line
+            width = self.size.width if old is None else changed_width(old.strip, line.strip)
+            if width:
+                regions.append(Region(0, y, width, 1))
+        if regions:
+            self.refresh(*regions)
+
+    def _lines_by_row(self) -> dict[int, _Line]:
+        """The lines on the screen by the identity of their resource, which they keep alive."""
+        return {id(line.resource): line for line in self._lines if line is not None and line.resource is not None}
+
+    def _see_widths(self) -> bool:
+        """Makes room for what is in view now; True when a column grew."""
+        if self._widths is None or self._schema is None:
+            return False
+        now, grown, before = self._clock(), False, self._lines_by_row()
+        for position in range(self.top, min(self.top + self.page_rows, len(self.model.shown))):
+            resource = self.model.at(position)
+            if resource is None or id(resource) in before:
+                continue
+            lengths = [cell_len(self._schema.text(resource, view, now)) for view in self._widths.views]
+            grown = self._widths.see(lengths) or grown
+        return grown
+
+    def _make_line(self, y: int) -> _Line:
+        width = self.size.width
+        if y == 0:
+            look = HeaderLook(self.order, self.picked, self._letters)
+            return _Line(None, False, False, header_strip(self._placed, look, self._palette, width))
+        position = self.top + y - 1
+        resource = self.model.at(position)
+        if resource is None or self._schema is None:
+            text = f"  {self._empty_text}" if y == 1 and not self.model.shown else ""
+            return _Line(None, False, False, Strip([Segment(fit(text, width), self._palette.muted)], width))
+        selected = self.active and position == self.cursor
+        marked = self._is_marked(resource)
+        strip = row_strip(
+            self._schema,
+            self._placed,
+            resource,
+            self._palette,
+            width,
+            self._clock(),
+            selected=selected,
+            marked=marked,
+        )
+        return _Line(resource, selected, marked, strip)

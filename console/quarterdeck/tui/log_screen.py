@@ -1,0 +1,153 @@
+"""Logs of a job, a host or the runtime, followed until the user scrolls away; can be searched, wrapped and saved."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from quarterdeck.tui.keys import LOG_BINDINGS
+from quarterdeck.tui.text_screen import TextScreen
+from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.protocol import LOGS_CLOSE, LOGS_OPEN, LogLines, LogsParams, StreamNumber
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.console_app import ConsoleApp
+
+#: Lines asked for at first.
+_TAIL = 5_000
+
+
+class SearchBar(Input):
+    """The line in which a text to find is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave(True)", "clear", id="search.clear"),
+        Binding("enter,down", "leave(False)", "keep", id="search.keep"),
+    ]
+
+    class Left(Message):
+        """The line was left; `clear` when nothing is to be found any more."""
+
+        def __init__(self, clear: bool) -> None:
+            super().__init__()
+            self.clear = clear
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, placeholder="text to find", compact=True, id="search")
+        self.cursor_blink = False
+
+    def action_leave(self, clear: bool) -> None:
+        """Leaves the line."""
+        self.post_message(self.Left(clear))
+
+
+class LogScreen(TextScreen):
+    """The last lines of a log, and what is written from now on."""
+
+    DEFAULT_CSS = """
+    LogScreen #search { height: 1; border: none; padding: 0 1; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*LOG_BINDINGS]
+
+    def __init__(self, console: "ConsoleApp", address: str) -> None:
+        super().__init__(console, f"logs {address}", follow=True)
+        self.address = address
+        self._stream = 0
+        self._search: SearchBar | None = None
+
+    def on_mount(self) -> None:
+        """Opens the stream."""
+        super().on_mount()
+        self.run_worker(self._open())
+
+    def on_unmount(self) -> None:
+        """Closes the stream."""
+        self.console.session.stop_listening(self._stream)
+        self.console.run_worker(self._close(self._stream))
+
+    async def action_search(self) -> None:
+        """Opens the line for a text to find."""
+        if self._search is None:
+            self._search = SearchBar(self.lines.needle)
+            await self.mount(self._search, before=self.query_one("#hints"))
+        self._search.focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """Finds while typing."""
+        found = self.lines.search(message.value)
+        self.note(f"{found:,} lines" if message.value else "")
+
+    def on_search_bar_left(self, message: SearchBar.Left) -> None:
+        """What was found stays shown, or not."""
+        if message.clear:
+            self.lines.search("")
+            self.note("")
+        self._close_search()
+
+    def action_leave(self) -> None:
+        """Shows what was found no more; without that goes back."""
+        if self.lines.needle:
+            self.lines.search("")
+            self.note("")
+        else:
+            super().action_leave()
+
+    def action_search_on(self, step: int) -> None:
+        """Goes to the next place of the text, or the one before."""
+        if not self.lines.search_on(step):
+            self.note("nothing is found; / searches")
+
+    def action_wrap(self) -> None:
+        """Lets long lines go on in the next row, or cuts them."""
+        self.lines.set_wrap(not self.lines.wrap)
+        self.note("wrapped" if self.lines.wrap else "cut; left and right move")
+
+    def action_follow(self) -> None:
+        """Keeps the end in view, or stays here."""
+        self.lines.set_follow(not self.lines.follow)
+        self.note("following" if self.lines.follow else "standing still")
+
+    def action_save(self) -> None:
+        """Saves the lines that are here as a file in the folder in which the console was started."""
+        from quarterdeck.tui.log_saving import save_lines
+
+        try:
+            file = save_lines(Path.cwd(), self.address, (text for text, _ in self.lines.lines))
+        except QuarterdeckError as error:
+            self.note(f"{error.message}; {error.remedy}")
+        else:
+            self.note(f"{len(self.lines.lines):,} lines saved as {file}")
+
+    def _close_search(self) -> None:
+        if self._search is not None:
+            self._search.remove()
+            self._search = None
+            self.lines.focus()
+
+    async def _open(self) -> None:
+        session = self.console.session
+        self._stream = session.listen_to_logs(self._take)
+        try:
+            await session.call(LOGS_OPEN, LogsParams(self._stream, self.address, follow=True, tail=_TAIL))
+        except QuarterdeckError as error:
+            self.show_text(["", f"  {error.message}", f"  {error.remedy}"])
+
+    async def _close(self, stream: int) -> None:
+        try:
+            await self.console.session.call(LOGS_CLOSE, StreamNumber(stream))
+        except QuarterdeckError as error:
+            self.console.say(f"the log stream was not closed: {error.message}")
+
+    def _take(self, lines: LogLines) -> None:
+        shown = self.plain(lines.lines)
+        if lines.skipped:
+            shown.insert(
+                0,
+                (f"— {lines.skipped:,} lines skipped: they came faster than they could be shown —", self.palette.muted),
+            )
+        if lines.ended:
+            shown.append(("— end —", self.palette.muted))
+        self.lines.append(shown)

@@ -1,0 +1,94 @@
+"""A screen of lines over the panes: the base of help, details, logs and raw text."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from quarterdeck.tui.keys import DETAIL_BINDINGS
+from quarterdeck.tui.one_line import OneLine
+from quarterdeck.tui.status_bar import hint_parts
+from quarterdeck.tui.style import Palette
+from quarterdeck.tui.text_lines import StyledLine, TextLines
+from quarterdeck_api.visible import visible
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.console_app import ConsoleApp
+
+
+class TextScreen(Screen[None]):
+    """A title, lines, and the keys that work here; `escape` goes back to where the user was."""
+
+    DEFAULT_CSS = """
+    TextScreen { layout: vertical; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [*DETAIL_BINDINGS]
+
+    def __init__(self, console: "ConsoleApp", title: str, *, follow: bool = False, wrap: bool = False) -> None:
+        super().__init__()
+        self.console = console
+        self.lines = TextLines(self.palette.base, found=self.palette.selected, follow=follow, wrap=wrap, id="lines")
+        self._heading = OneLine(self.palette.bar, id="heading")
+        self._hints = OneLine(self.palette.bar, id="hints")
+        self._heading_text = title
+        self.note("")
+
+    @property
+    def palette(self) -> Palette:
+        """The styles in use."""
+        return self.console.palette
+
+    def compose(self) -> ComposeResult:
+        """Title, lines, hints."""
+        yield self._heading
+        yield self.lines
+        yield self._hints
+
+    def on_mount(self) -> None:
+        """Gives the keys to the lines."""
+        self.bindings_updated_signal.subscribe(self, lambda _: self.show_hints())
+        self.lines.focus()
+        self.app.cursor_position = self.lines.region.offset
+        self.show_hints()
+
+    def on_resize(self) -> None:
+        """Fits the hints into the new width."""
+        self.show_hints()
+
+    def note(self, sentence: str) -> None:
+        """Says something at the right of the title."""
+        right = ((f"{visible(sentence)} ", self.palette.muted),) if sentence else ()
+        self._heading.show(((f" {visible(self._heading_text)}", self.palette.bar_key),), right)
+
+    def show_text(self, lines: Iterable[str]) -> None:
+        """Shows plain lines."""
+        self.lines.set_lines(self.plain(lines))
+
+    def plain(self, lines: Iterable[str]) -> list[StyledLine]:
+        """Lines in the ordinary style, safe for a terminal."""
+        return [(visible(line), self.palette.base) for line in lines]
+
+    def show_hints(self) -> None:
+        """Writes the hint line from the live bindings."""
+        hints = [
+            (self.app.get_key_display(active.binding), active.binding.description)
+            for active in self.active_bindings.values()
+            if active.binding.show and active.enabled
+        ]
+        self._hints.show(hint_parts(hints, self.size.width, self.palette))
+
+    def action_copy(self) -> None:
+        """Copies every line."""
+        self.note(self.console.copied("\n".join(text for text, _ in self.lines.lines), self._heading_text))
+
+    def action_help(self) -> None:
+        """Shows the keys of this screen."""
+        if self._heading_text != "help":
+            self.console.open_help()
+
+    def action_leave(self) -> None:
+        """Goes back."""
+        self.dismiss()

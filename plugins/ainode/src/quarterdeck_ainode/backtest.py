@@ -1,0 +1,183 @@
+"""Fitting models again and again to the past of a series, and judging what they forecast."""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from quarterdeck_ainode.accuracy import Accuracy, accuracy, naive_scale
+from quarterdeck_ainode.estimators import plan, seasonal_naive
+from quarterdeck_ainode.fitting import Prediction, fit_and_predict, notices_of, recorded_warnings
+from quarterdeck_ainode.folds import Fold
+from quarterdeck_ainode.forecaster_parameters import ForecasterParameters
+from quarterdeck_ainode.models import ModelInfo, model_named
+from quarterdeck_ainode.observations import Observations
+from quarterdeck_api.errors import ErrorReport, QuarterdeckError
+from quarterdeck_api.jobs import JobContext
+
+
+class Candidate(Struct, frozen=True):
+    """What is judged under a name: a model with its parameters, or with None the seasonal naive baseline."""
+
+    name: str
+    model: ModelInfo
+    parameters: ForecasterParameters | None
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is what every other candidate has to beat."""
+        return self.parameters is None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its parameters as data; the baseline has none."""
+        return {} if self.parameters is None else msgspec.to_builtins(self.parameters)
+
+
+class FoldResult(Struct, frozen=True):
+    """How one candidate did in one fold: either `failure`, or prediction and accuracy."""
+
+    fold: int
+    seconds: float
+    prediction: Prediction | None = None
+    accuracy: Accuracy | None = None
+    failure: ErrorReport | None = None
+    notices: tuple[str, ...] = ()
+
+
+class Record(Struct, frozen=True):
+    """Everything that came of one candidate, a result for each fold."""
+
+    candidate: Candidate
+    results: tuple[FoldResult, ...]
+
+    @property
+    def failures(self) -> tuple[FoldResult, ...]:
+        """The folds that it failed."""
+        return tuple(each for each in self.results if each.failure is not None)
+
+    def mean(self, measure: str) -> float | None:
+        """The mean of a measure over the folds that did not fail; None when one of them lacks it, or all failed."""
+        values = [getattr(each.accuracy, measure) for each in self.results if each.accuracy is not None]
+        return fmean(values) if values and None not in values else None
+
+
+def baseline_candidate(observed: Observations, folds: Sequence[Fold]) -> Candidate:
+    """The seasonal naive forecast, named as in the first fold."""
+    with recorded_warnings():
+        _, name = seasonal_naive(observed.between(folds[0].start, folds[0].cutoff))
+    return Candidate(f"baseline: {name}", model_named("naive_forecaster"), None)
+
+
+def _run_folds(
+    candidate: Candidate,
+    observed: Observations,
+    folds: Sequence[Fold],
+    level: float,
+    clock: Callable[[], float],
+    before: Callable[[Fold], None],
+) -> Record:
+    """Fits a candidate to each fold's past and judges it; `before` is told of each fold, and may end everything by raising."""
+    results: list[FoldResult] = []
+    for fold in folds:
+        before(fold)
+        results.append(_run_fold(candidate, observed, fold, level, clock))
+    return Record(candidate, tuple(results))
+
+
+def judge(
+    context: JobContext,
+    candidates: Sequence[Candidate],
+    observed: Observations,
+    folds: Sequence[Fold],
+    level: float,
+    clock: Callable[[], float],
+) -> tuple[Record, ...]:
+    """Judges candidates in order, with progress for each fold; it can be cancelled between two of them.
+
+    Raises QuarterdeckError with the first reason when none but the baseline got through any fold.
+    """
+    records: list[Record] = []
+    for candidate in candidates:
+
+        def before(fold: Fold, candidate: Candidate = candidate) -> None:
+            done = len(records) * len(folds) + fold.number - 1
+            context.raise_if_cancelled()
+            context.progress(
+                done / (len(candidates) * len(folds)), f"{candidate.name}, fold {fold.number} of {len(folds)}"
+            )
+
+        record = _run_folds(candidate, observed, folds, level, clock, before)
+        records.append(record)
+        context.log(f"{candidate.name}: {_outcome(record)}")
+    context.raise_if_cancelled()
+    _require_success(records)
+    return tuple(records)
+
+
+def _outcome(record: Record) -> str:
+    """One line for the log; a fold that failed is named with its reason."""
+    failures = "; ".join(f"fold {each.fold} failed: {each.failure.message}" for each in record.failures if each.failure)
+    mase, mae = record.mean("mase"), record.mean("mae")
+    score = f"MASE {mase:.4g}" if mase is not None else f"MAE {mae:.4g}" if mae is not None else ""
+    return "; ".join(filter(None, (score, failures)))
+
+
+def _require_success(records: Sequence[Record]) -> None:
+    """Raises the first reason when no model but the baseline got through any fold: there is nothing to rank."""
+    if any(len(record.failures) < len(record.results) for record in records if not record.candidate.baseline):
+        return
+    failure = next(each.failure for record in records for each in record.failures if each.failure)
+    raise QuarterdeckError(f"no model got through any fold; the first reason: {failure.message}", failure.remedy)
+
+
+def _run_fold(
+    candidate: Candidate, observed: Observations, fold: Fold, level: float, clock: Callable[[], float]
+) -> FoldResult:
+    training = observed.between(fold.start, fold.cutoff)
+    actual = observed.values[fold.cutoff : fold.stop]
+    started = clock()
+    try:
+        with recorded_warnings() as raised:
+            forecaster, notices = _forecaster(candidate, training)
+            prediction = fit_and_predict(candidate.model, forecaster, training, len(actual), level)
+    except QuarterdeckError as error:
+        return FoldResult(fold.number, clock() - started, failure=error.report())
+    seconds = clock() - started
+    scale = naive_scale(training.values, training.axis.season)
+    judged = accuracy(actual, prediction.values, scale, prediction.lower, prediction.upper)
+    return FoldResult(fold.number, seconds, prediction, judged, notices=(*notices, *notices_of(raised)))
+
+
+def _forecaster(candidate: Candidate, training: Observations) -> tuple[Any, tuple[str, ...]]:
+    if candidate.parameters is None:
+        return seasonal_naive(training)[0], ()
+    made = plan(candidate.parameters, training)
+    return made.forecaster, made.notices
+
+
+def ranked_by(records: Sequence[Record]) -> str:
+    """The measure that ranks: mase, or mae when a fold's training data cannot scale it (the same for all)."""
+    return "mae" if any(record.results and _unscaled(record) for record in records) else "mase"
+
+
+def _unscaled(record: Record) -> bool:
+    return any(each.accuracy is not None and each.accuracy.mase is None for each in record.results)
+
+
+def ranked(records: Sequence[Record]) -> list[tuple[int | None, Record]]:
+    """Candidates with their rank, best first; the baseline goes before its equals. Who failed a fold has no rank and comes last."""
+    measure = ranked_by(records)
+
+    def place(record: Record) -> tuple[bool, float, bool, str]:
+        score = record.mean(measure)
+        return (bool(record.failures), float("inf") if score is None else score, *_tie(record))
+
+    ordered = sorted(records, key=place)
+    return [(None if record.failures else number, record) for number, record in enumerate(ordered, 1)]
+
+
+def _tie(record: Record) -> tuple[bool, str]:
+    return not record.candidate.baseline, record.candidate.name

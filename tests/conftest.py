@@ -1,0 +1,42 @@
+"""Fixtures that every suite uses: an instance of its own for each test, which must leave no process behind."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+_MARKER = "QUARTERDECK_HOME"
+
+
+def _processes_of(home: Path) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.pid != os.getpid() and process.environ().get(_MARKER) == str(home)
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh instance with a short path, selected by the environment; the test fails when a process of it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="qd-"))
+    monkeypatch.setenv(_MARKER, str(folder))
+    monkeypatch.setenv("QUARTERDECK_IDLE_EXIT", "3")
+    yield folder
+    deadline = time.monotonic() + 15
+    while (left := _processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    described = [f"{process.pid} {' '.join(process.cmdline())}" for process in left if process.is_running()]
+    for process in left:
+        process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+    assert not described, f"processes left behind: {described}"

@@ -1,0 +1,107 @@
+"""Secrets of settings and parameters are in no file of the instance and in no message that a client gets."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from quarterdeck_api.protocol import (
+    BACKEND_RETRY,
+    CATALOGUE,
+    COMPLETE,
+    DO,
+    LOGS_OPEN,
+    WATCH_OPEN,
+    AddressParams,
+    CompleteParams,
+    DoParams,
+    LogsParams,
+    WatchParams,
+)
+from quarterdeck_api.testing.contract import files_with
+from quarterdeck_api.wire import Nothing
+
+SECRET = "correct-horse-battery-staple"
+
+CONFIG = """
+[runtime]
+call_timeout = 1.0
+
+[backends.vault]
+type = "exemplary"
+password = "env:QD_TEST_SECRET"
+
+[backends.strict]
+type = "exemplary"
+nodes = "env:QD_TEST_SECRET"
+"""
+
+
+@pytest.mark.parametrize("offered", [False, True], ids=["of-the-runtime", "offered-by-the-client"])
+def test_a_secret_of_the_settings_is_nowhere(
+    make_instance: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, offered: bool, until: Callable[..., None]
+) -> None:
+    monkeypatch.delenv("QD_TEST_SECRET", raising=False)
+    instance = make_instance(CONFIG, **({} if offered else {"QD_TEST_SECRET": SECRET}))
+    if offered:
+        monkeypatch.setenv("QD_TEST_SECRET", SECRET)
+    client = instance.client()
+    node = "vault/node/n1"
+
+    def backends() -> dict[str, str]:
+        return {each.name: each.state for each in client.call(CATALOGUE, Nothing(), 30.0).backends}
+
+    until(lambda: backends()["vault"] == "ready" and backends()["strict"] == "failed")
+    for number, kind in enumerate(("", "node", "job", "journal", "plugin"), 1):
+        client.call(WATCH_OPEN, WatchParams(number, kind), 30.0)
+    for log in ("core/runtime/runtime", "core/host/exemplary"):
+        client.call(LOGS_OPEN, LogsParams(len(log), log), 30.0)
+    for address in (node, "core/plugin/exemplary"):
+        client.describe(address)
+    client.call(COMPLETE, CompleteParams("node.ping", node, "text", ""), 30.0)
+    client.call(BACKEND_RETRY, AddressParams("vault"), 30.0)
+    for action in ("node.ping", "node.sleep", "node.host-sleep"):
+        parameters = {} if action == "node.ping" else {"seconds": 0.2, "steps": 1, "fail": True}
+        outcome = client.do_one(action, node, parameters=parameters)
+        if outcome.job:
+            client.finished(outcome.job)
+            client.describe(outcome.job)
+    assert [client.do_one(action, node).status for action in ("node.hang", "node.crash")] == ["unknown", "unknown"]
+    until(lambda: backends()["vault"] == "ready")
+    client.journal()
+    client.status()
+    while client.next_notification(0.3) is not None:
+        pass
+
+    assert SECRET.encode() not in client.recording.received
+    assert files_with(instance.home, SECRET) == []
+    assert instance.stop() == 0
+    assert files_with(instance.home, SECRET) == []
+
+
+def test_a_secret_written_into_the_configuration_stays_there(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance(f'[backends.vault]\ntype = "exemplary"\npassword = "{SECRET}"\nnodes = 2\n')
+    client = instance.client()
+    client.get("node", "vault")
+    job = client.do_one("node.sleep", "vault/node/n1", parameters={"seconds": 0.1, "steps": 1}).job
+    client.finished(job)
+    client.describe(job)
+    assert "holds a secret as plain text" in instance.log()
+    assert SECRET.encode() not in client.recording.received
+    assert files_with(instance.home, SECRET) == [instance.paths.config_file]
+
+
+def test_a_secret_parameter_is_used_and_forgotten(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance()
+    client = instance.client()
+    asked = {"text": "ahoy", "token": SECRET}
+    result = client.call(DO, DoParams("node.ping", ("exemplary/node/n1",), asked), 30.0)
+    assert result.outcomes[0].status == "done"
+    assert result.command.endswith("--text ahoy --token '***'")
+    refused = client.call(DO, DoParams("node.ping", ("exemplary/node/n9",), asked), 30.0)
+    assert (refused.outcomes[0].status, "'***'" in refused.command) == ("failed", True)
+    [entry] = client.journal()
+    assert entry.parameters == {"text": "ahoy", "token": "***"}
+    client.describe("core/journal/1")
+    assert SECRET.encode() not in client.recording.received
+    assert files_with(instance.home, SECRET) == []

@@ -1,0 +1,1 @@
+"""A small plugin that works: what tests of runtime, console and command line operate."""

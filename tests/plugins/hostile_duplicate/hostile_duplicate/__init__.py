@@ -1,0 +1,1 @@
+"""A plugin that claims the id of another one; its code must never run."""

@@ -1,0 +1,1 @@
+"""A plugin for a contract that does not exist yet."""

@@ -1,0 +1,1 @@
+"""A plugin that writes everywhere it can, and declares well in between."""

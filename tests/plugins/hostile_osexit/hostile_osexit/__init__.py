@@ -1,0 +1,1 @@
+"""A plugin that ends its process without any clean-up."""

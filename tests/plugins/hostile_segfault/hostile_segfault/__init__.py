@@ -1,0 +1,1 @@
+"""A plugin whose native code crashes."""

@@ -1,0 +1,5 @@
+"""A plugin whose native code crashes."""
+
+import ctypes
+
+ctypes.string_at(0)

@@ -1,0 +1,1 @@
+"""A plugin with a typing error in the name of a hook."""

@@ -1,0 +1,60 @@
+"""The form of an action: what is sent, what is wrong, what stands there at first."""
+
+import pytest
+
+from quarterdeck.tui.form_model import FormModel, make_form
+from quarterdeck_api.catalogue import ActionInfo, JsonSchema
+from quarterdeck_api.errors import UsageError
+
+PARAMETERS: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "horizon": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 12},
+        "dataset": {"type": "string", "format": "dataset"},
+    },
+    "required": ["dataset"],
+}
+OWN: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "order": {"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3, "default": [1, 0, 0]},
+        "trend": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+    },
+}
+
+
+def form() -> FormModel:
+    action = ActionInfo("model.forecast", "Forecast", ("model",), PARAMETERS, own_parameters=True)
+    return make_form(action, ["ainode/model/arima"], PARAMETERS, OWN)
+
+
+def test_required_fields_come_first_with_defaults_filled_in() -> None:
+    assert [(each.field.name, each.text, each.own) for each in form().fields] == [
+        ("dataset", "", False),
+        ("horizon", "12", False),
+        ("order", "1,0,0", True),
+        ("trend", "none", True),
+    ]
+
+
+def test_only_what_was_changed_is_sent() -> None:
+    model = form()
+    model.set_text(0, "airline")
+    model.set_text(2, "2,1,1")
+    request = model.request()
+    assert request.parameters == {"dataset": "airline"}
+    assert request.settings == {"order": [2, 1, 1]}
+    assert request.addresses == ("ainode/model/arima",)
+
+
+@pytest.mark.parametrize(
+    ("index", "text", "said"),
+    [(1, "0", "horizon cannot be 0"), (1, "many", "whole number"), (2, "1,2", "takes 3 values"), (0, "", "is needed")],
+)
+def test_a_wrong_field_says_so_while_typing_and_nothing_is_sent(index: int, text: str, said: str) -> None:
+    model = form()
+    model.set_text(0, "airline")
+    model.set_text(index, text)
+    assert said in model.fields[index].error
+    with pytest.raises(UsageError, match=said):
+        model.request()
