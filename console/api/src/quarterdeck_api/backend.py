@@ -4,6 +4,7 @@ Methods are plain blocking functions: the host runs them in its thread pool, alw
 client per thread where its library is not thread-safe.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +12,9 @@ from msgspec import Struct
 
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.documents import Document
+from quarterdeck_api.findings import Finding
+from quarterdeck_api.metrics import MetricSample
+from quarterdeck_api.processes import ControlAnswer, ControlMessage, ProcessReport, Telemetry
 from quarterdeck_api.resources import Change, Resource
 
 
@@ -41,6 +45,18 @@ class WatchContext(Protocol):
 
     def wait(self, seconds: float) -> bool:
         """Sleeps, but wakes when `watch` must return or the interest changes; True when it must return."""
+        ...
+
+    def metric(self, samples: Sequence[MetricSample]) -> None:
+        """Reports samples of metrics; never blocks. They are kept for a while by the runtime and are not part of any state."""
+        ...
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Says everything that needs attention now, in place of what was said before; never blocks. At most 1,000."""
+        ...
+
+    def send(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
+        """Sends a control message to a managed process of this backend and waits for its answer; raises UnreachableError or UnknownOutcomeError."""
         ...
 
     def resource(
@@ -98,12 +114,22 @@ class ActionRequest(Struct, frozen=True):
     dry_run: bool = False
 
 
+class RunInTerminal(Struct, frozen=True, omit_defaults=True):
+    """A program that the client runs in its own terminal (a shell, a log-in); the console steps aside meanwhile. No shell reads `argv`."""
+
+    argv: tuple[str, ...]
+    folder: str = ""
+    environment: dict[str, str] = {}
+    title: str = ""
+
+
 class ActionResult(Struct, frozen=True):
-    """What a short action gave. `statement` is the exact request as the system knows it."""
+    """What a short action gave. `statement` is the exact request as the system knows it; `run` is for the client to run."""
 
     message: str
     statement: str = ""
     document: Document | None = None
+    run: RunInTerminal | None = None
 
 
 @runtime_checkable
@@ -154,4 +180,17 @@ class Probeable(Protocol):
 
     def probe(self) -> ProbeResult:
         """Version and capabilities."""
+        ...
+
+
+@runtime_checkable
+class ProcessListener(Protocol):
+    """A backend that follows its managed processes; called in the host's thread pool, one call at a time for each instance."""
+
+    def process_changed(self, report: ProcessReport) -> None:
+        """An instance came, went, or judges itself otherwise."""
+        ...
+
+    def process_telemetry(self, instance: str, telemetry: Telemetry) -> None:
+        """The latest of what an instance reported since the call before."""
         ...

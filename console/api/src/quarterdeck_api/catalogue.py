@@ -105,6 +105,65 @@ class JobTypeInfo(Struct, frozen=True, omit_defaults=True):
     grace: float = 5.0
 
 
+class OnRuntimeDeath(Enum):
+    """What a managed process does when the runtime dies and no other one comes."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class ProcessTypeInfo(Struct, frozen=True, omit_defaults=True):
+    """A type of managed process: how it is started, how it is known to be well, and how it is limited.
+
+    Either `implementation` is an import string of `def run(process: ManagedProcess) -> None`, or `command` is a program with its arguments,
+    in which `{NAME}` stands for a parameter. One with an implementation beats; without a beat for `heartbeat_timeout` seconds it counts as
+    hung and is started again. `ready_timeout` and `grace` (for draining, when it is stopped) in seconds, `memory_limit` in megabytes (0:
+    none), `cpu_limit` in cores (0: none).
+    """
+
+    id: str
+    title: str
+    parameters: JsonSchema
+    implementation: str = ""
+    command: tuple[str, ...] = ()
+    heartbeat_timeout: float = 10.0
+    ready_timeout: float = 30.0
+    grace: float = 10.0
+    on_runtime_death: OnRuntimeDeath = OnRuntimeDeath.CONTINUE
+    memory_limit: int = 0
+    cpu_limit: float = 0.0
+    summary: str = ""
+
+
+class ControllerInfo(Struct, frozen=True, omit_defaults=True):
+    """A loop that watches each backend of the given types (empty: all of the plugin) and acts.
+
+    `implementation` is an import string of `def look(context: ControllerContext) -> Decision`; it is called every `interval` seconds while
+    the controller is on. `enabled` is whether it is on at first.
+    """
+
+    id: str
+    title: str
+    implementation: str
+    parameters: JsonSchema
+    interval: float = 60.0
+    backend_types: tuple[str, ...] = ()
+    enabled: bool = False
+    summary: str = ""
+
+
+class CommandInfo(Struct, frozen=True, omit_defaults=True):
+    """A command of the command line below the plugin's name: `quarterdeck PLUGIN NAME`.
+
+    `handler` is an import string of `def run(console: Console, parameters: P) -> int | None`; it runs in a process of the plugin's interpreter.
+    """
+
+    name: str
+    handler: str
+    parameters: JsonSchema
+    summary: str = ""
+
+
 class SampleInfo(Struct, frozen=True, omit_defaults=True):
     """A series that a package on this machine ships, offered as a dataset.
 
@@ -170,7 +229,10 @@ class PluginInfo(Struct, frozen=True, omit_defaults=True):
 
 
 class Catalogue(Struct, frozen=True, omit_defaults=True):
-    """Everything that one plugin declares."""
+    """Everything that one plugin declares.
+
+    `event_hooks` names the hooks for events that it implements, `authorizes` says whether it wants to be asked about requests.
+    """
 
     plugin: PluginInfo
     backend_types: tuple[BackendTypeInfo, ...] = ()
@@ -181,6 +243,11 @@ class Catalogue(Struct, frozen=True, omit_defaults=True):
     checks: tuple[CheckInfo, ...] = ()
     themes: tuple[ThemeInfo, ...] = ()
     keymaps: tuple[KeymapInfo, ...] = ()
+    processes: tuple[ProcessTypeInfo, ...] = ()
+    controllers: tuple[ControllerInfo, ...] = ()
+    commands: tuple[CommandInfo, ...] = ()
+    event_hooks: tuple[str, ...] = ()
+    authorizes: bool = False
 
     def kind(self, kind_id: str) -> KindInfo | None:
         """The kind as this plugin has it, or None."""

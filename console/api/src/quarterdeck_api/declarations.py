@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from quarterdeck_api.catalogue import Column, Danger, RunsIn
+from quarterdeck_api.catalogue import Column, Danger, OnRuntimeDeath, RunsIn
 
 
 class NoParameters(Struct):
@@ -63,6 +63,45 @@ class JobType(Struct, frozen=True):
     limit: int = 0
     wall_clock_limit: float = 0.0
     grace: float = 5.0
+
+
+class ProcessType(Struct, frozen=True):
+    """A type of managed process. Fields: see ProcessTypeInfo."""
+
+    id: str
+    title: str
+    parameters: type[Struct] = NoParameters
+    implementation: str = ""
+    command: tuple[str, ...] = ()
+    heartbeat_timeout: float = 10.0
+    ready_timeout: float = 30.0
+    grace: float = 10.0
+    on_runtime_death: OnRuntimeDeath = OnRuntimeDeath.CONTINUE
+    memory_limit: int = 0
+    cpu_limit: float = 0.0
+    summary: str = ""
+
+
+class Controller(Struct, frozen=True):
+    """A loop that watches backends and acts. Fields: see ControllerInfo."""
+
+    id: str
+    title: str
+    implementation: str
+    parameters: type[Struct] = NoParameters
+    interval: float = 60.0
+    backend_types: tuple[str, ...] = ()
+    enabled: bool = False
+    summary: str = ""
+
+
+class Command(Struct, frozen=True):
+    """A command of the command line below the plugin's name. Fields: see CommandInfo."""
+
+    name: str
+    handler: str
+    parameters: type[Struct] = NoParameters
+    summary: str = ""
 
 
 class Sample(Struct, frozen=True):

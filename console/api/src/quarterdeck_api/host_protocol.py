@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from quarterdeck_api.authorization import Authorization, AuthorizationRequest
 from quarterdeck_api.backend import ActionRequest, ActionResult, Interest, ProbeResult
+from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Catalogue
+from quarterdeck_api.controllers import Decision
 from quarterdeck_api.documents import Document
+from quarterdeck_api.editing import EditableText, TextChange, TextParams, TextPut
+from quarterdeck_api.errors import ErrorReport
+from quarterdeck_api.events import Event
+from quarterdeck_api.findings import Finding
 from quarterdeck_api.jobs import JobSpec
+from quarterdeck_api.logs import LogOptions, LogSourcesParams, LogSourcesResult
+from quarterdeck_api.metrics import MetricSample, MetricsResult
 from quarterdeck_api.protocol import AddressParams, CompleteParams, CompleteResult, ParametersParams
 from quarterdeck_api.resources import Change
 from quarterdeck_api.wire import Method, Nothing
@@ -123,6 +132,103 @@ class JobEnded(Struct, frozen=True):
     token: int
 
 
+class MetricsParams(Struct, frozen=True):
+    """Samples of one backend; lost ones are no harm."""
+
+    backend: str
+    samples: tuple[MetricSample, ...]
+
+
+class FindingsParams(Struct, frozen=True):
+    """Everything that one backend finds to need attention, in place of what it said before."""
+
+    backend: str
+    findings: tuple[Finding, ...]
+
+
+class StreamOpen(Struct, frozen=True, omit_defaults=True):
+    """A log or a live document of a resource to follow, under a number that the runtime chooses."""
+
+    stream: int
+    address: str
+    source: str = ""
+    options: LogOptions = LogOptions()
+
+
+class StreamNumber(Struct, frozen=True):
+    """A stream of this host."""
+
+    stream: int
+
+
+class StreamLines(Struct, frozen=True, omit_defaults=True):
+    """Lines of a log; `skipped` were left out before them. Each uses up one credit of the stream."""
+
+    stream: int
+    lines: tuple[str, ...]
+    skipped: int = 0
+
+
+class StreamDocument(Struct, frozen=True):
+    """The latest state of a live document; uses up one credit of the stream."""
+
+    stream: int
+    document: Document
+
+
+class StreamCredit(Struct, frozen=True):
+    """How many more messages of a stream the runtime is ready to take."""
+
+    stream: int
+    messages: int
+
+
+class StreamEnded(Struct, frozen=True, omit_defaults=True):
+    """A stream has come to its end, by an error when there is one."""
+
+    stream: int
+    error: ErrorReport | None = None
+
+
+class MetricsAsked(Struct, frozen=True):
+    """Metrics that a backend keeps itself."""
+
+    address: str
+    names: tuple[str, ...]
+    since: float
+    until: float
+
+
+class EventParams(Struct, frozen=True):
+    """Something that happened, for the plugin's event hooks; `dropped` events before it were too many."""
+
+    event: Event
+    dropped: int = 0
+
+
+class ControllerLook(Struct, frozen=True):
+    """A controller's look at a backend."""
+
+    controller: str
+    backend: str
+    parameters: dict[str, Any]
+    state: Any
+    now: float
+
+
+class Ask(Struct, frozen=True, omit_defaults=True):
+    """A request of plugin code to the runtime: `method` is one of the clients' methods, `params` its parameters.
+
+    `controller` (BACKEND/ID) or `job` with `token` says who asks; the runtime lets each do what its user could.
+    """
+
+    method: str
+    params: Raw
+    controller: str = ""
+    job: int = 0
+    token: int = 0
+
+
 CONFIGURE = Method("host.configure", HostConfiguration, HostReady)
 BACKEND_OPEN = Method("backend.open", OpenBackend, Nothing)
 BACKEND_CLOSE = Method("backend.close", BackendName, Nothing)
@@ -142,3 +248,21 @@ JOB_CANCEL = Method("job.cancel", JobNumber, Nothing)
 JOB_PROGRESS = Method("job.progress", JobProgress, Nothing)
 JOB_CHECKPOINT = Method("job.checkpoint", JobCheckpoint, Nothing)
 JOB_ENDED = Method("job.ended", JobEnded, Nothing)
+BACKEND_BROWSE = Method("backend.browse", BrowseRequest, Page)
+BACKEND_GET_TEXT = Method("backend.get_text", TextParams, EditableText)
+BACKEND_PUT_TEXT = Method("backend.put_text", TextPut, TextChange)
+BACKEND_LOG_SOURCES = Method("backend.log_sources", LogSourcesParams, LogSourcesResult)
+BACKEND_METRICS = Method("backend.metrics", MetricsAsked, MetricsResult)
+LOG_OPEN = Method("log.open", StreamOpen, Nothing)
+LIVE_DOCUMENT_OPEN = Method("live_document.open", StreamOpen, Nothing)
+STREAM_CLOSE = Method("stream.close", StreamNumber, Nothing)
+STREAM_CREDIT = Method("stream.credit", StreamCredit, Nothing)
+STREAM_LINES = Method("stream.lines", StreamLines, Nothing)
+STREAM_DOCUMENT = Method("stream.document", StreamDocument, Nothing)
+STREAM_ENDED = Method("stream.ended", StreamEnded, Nothing)
+HOST_METRICS = Method("metrics", MetricsParams, Nothing)
+HOST_FINDINGS = Method("findings", FindingsParams, Nothing)
+EVENT = Method("event", EventParams, Nothing)
+AUTHORIZE = Method("authorize", AuthorizationRequest, Authorization)
+CONTROLLER_LOOK = Method("controller.look", ControllerLook, Decision)
+ASK = Method("ask", Ask, Raw)

@@ -1,6 +1,6 @@
 """Jobs: what one is told, what it gives back, and the context that it runs in."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import ErrorReport
+from quarterdeck_api.processes import ControlAnswer, ControlMessage
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -90,6 +91,15 @@ class JobValue(Struct, frozen=True):
     document: Document | None = None
 
 
+class JobOutcome(Struct, frozen=True):
+    """How another job ended."""
+
+    address: str
+    state: JobState
+    data: dict[str, Any] | None = None
+    error: ErrorReport | None = None
+
+
 class JobResult(Struct, frozen=True):
     """What the process spools as `result.json` when an attempt ends by itself. `retry` says whether trying again may help."""
 
@@ -100,6 +110,45 @@ class JobResult(Struct, frozen=True):
     error: ErrorReport | None = None
     retry: bool = False
     artefacts: tuple[ArtefactFile, ...] = ()
+
+
+class JobProcesses(Protocol):
+    """What a job may do with managed processes of its backend."""
+
+    def ensure(self, process_type: str, name: str, parameters: Mapping[str, Any] | None = None, count: int = 1) -> str:
+        """Has a process of that name exist and run with these parameters; gives its address. Doing it again changes nothing."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Stops a process and forgets it; nothing happens when there is none."""
+        ...
+
+    def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
+        """Sends a control message and waits for the answer."""
+        ...
+
+    def wait_ready(self, name: str, timeout: float) -> None:
+        """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
+        ...
+
+
+class JobSubmitter(Protocol):
+    """How a job starts others and waits for them."""
+
+    def submit(
+        self,
+        action: str,
+        address: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        key: str = "",
+    ) -> str:
+        """Requests an action that is a job; gives the job's address. Asked again by a later attempt with the same `key`, it gives the same job."""
+        ...
+
+    def wait(self, job: str) -> JobOutcome:
+        """Returns when the job has ended; raises JobCancelledError when this one is cancelled first."""
+        ...
 
 
 class JobContext(Protocol):
@@ -147,6 +196,27 @@ class JobContext(Protocol):
         """The backend that the job belongs to, opened in this process and closed when the job ends."""
         ...
 
+    @property
+    def processes(self) -> "JobProcesses":
+        """Managed processes, wanted by this job."""
+        ...
+
+    @property
+    def jobs(self) -> "JobSubmitter":
+        """Other jobs, started by this one."""
+        ...
+
+    def done(self, step: str) -> Any:
+        """What `finish_step` kept for a step of an attempt before, None when the step has to be done."""
+        ...
+
+    def finish_step(self, step: str, value: object = True) -> None:
+        """Keeps that a step is done, with a JSON value; the next attempt, or a retry from a later step, does not do it again."""
+        ...
+
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Applies a function to items in order; stops when cancelled."""
+        """Applies a function to items on the local pool of processes (in a worker), and gives the results in order; stops when cancelled.
+
+        `function` must be importable by name, and items and results picklable; in a host it runs in the pool of threads.
+        """
         ...

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_api.backend import Choice
+from quarterdeck_api.backend import Choice, RunInTerminal
 from quarterdeck_api.catalogue import Danger, JsonSchema, PluginStatus
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import ErrorReport
@@ -159,6 +159,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     statement: str = ""
     document: Document | None = None
     error: ErrorReport | None = None
+    run: RunInTerminal | None = None
 
 
 class DoResult(Struct, frozen=True):

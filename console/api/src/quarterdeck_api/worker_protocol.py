@@ -6,8 +6,9 @@ notifications JOB_START, JOB_CANCEL (to it), WORKER_READY, JOB_PROGRESS, JOB_CHE
 uses the standard library only and reads just `method` and the fields below.
 """
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.wire import Method, Nothing
 
 WORKER_FD_VARIABLE = "QUARTERDECK_WORKER_FD"
@@ -56,6 +57,28 @@ class GuardStop(Struct, frozen=True):
     grace: float
 
 
+class JobAsk(Struct, frozen=True):
+    """A request of a worker's job to the runtime, passed on by the guard: `method` is one of the clients' methods; `number` is the job's own."""
+
+    job: int
+    token: int
+    number: int
+    method: str
+    params: Raw
+
+
+class JobAnswer(Struct, frozen=True, omit_defaults=True):
+    """The answer to a JobAsk: result or error."""
+
+    job: int
+    token: int
+    number: int
+    result: Raw | None = None
+    error: ErrorReport | None = None
+
+
+JOB_ASK = Method("job.ask", JobAsk, Nothing)  # from the worker
+JOB_ANSWER = Method("job.answer", JobAnswer, Nothing)  # to the worker
 WORKER_READY = Method("worker.ready", WorkerReady, Nothing)
 GUARD_HELLO = Method("guard.hello", GuardIdentity, Nothing)
 GUARD_EXIT = Method("guard.exit", ChildExited, Nothing)
