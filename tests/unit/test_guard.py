@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from quarterdeck.config.paths import InstancePaths, instance_paths
+from quarterdeck.runtime.workers.guard_child import creation_time
 from quarterdeck.runtime.workers.guarded_worker import loss_report
 from quarterdeck.runtime.workers.pool import WorkerPool, remove_old_logs
 from quarterdeck.runtime.workers.process_sessions import ProcessIdentity, end_session, session_members
@@ -518,7 +519,7 @@ def test_a_reused_process_number_is_never_killed() -> None:
             assert session_members(stranger) == []
             asyncio.run(end_session(stranger))
             assert other.poll() is None
-            other_itself = ProcessIdentity(other.pid, created=psutil.Process(other.pid).create_time())
+            other_itself = ProcessIdentity(other.pid, created=creation_time(other.pid))
             assert session_members(other_itself) == [other.pid]
         finally:
             other.kill()
