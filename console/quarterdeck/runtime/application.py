@@ -6,10 +6,8 @@ import os
 import random
 import time
 from collections.abc import Coroutine
-from pathlib import Path
 
 import psutil
-from msgspec.structs import replace
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
@@ -18,9 +16,10 @@ from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.core_actions import CoreActions
-from quarterdeck.runtime.core_catalogue import plugin_resource
+from quarterdeck.runtime.core_logs import CoreLogs
+from quarterdeck.runtime.core_rows import SHOWN_JOBS, SHOWN_JOURNAL, CoreRows
 from quarterdeck.runtime.database import Durability, open_database
-from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, dataset_resource
+from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.descriptions import Descriptions
 from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
@@ -30,24 +29,22 @@ from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.jobs.recovery import recover
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.view import job_resource
-from quarterdeck.runtime.journal import Journal, journal_resource
+from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.presence import Presence
 from quarterdeck.runtime.registry import Registry
-from quarterdeck.runtime.reloading import ConfigurationReloading, configuration_notice
+from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
 from quarterdeck.runtime.schedules.actions import ScheduleActions
 from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
 from quarterdeck.runtime.schedules.scheduler import Scheduler
-from quarterdeck.runtime.schedules.view import schedule_blocks, schedule_resource
-from quarterdeck.runtime.serving.log_streams import LogSource
+from quarterdeck.runtime.schedules.view import schedule_blocks
 from quarterdeck.runtime.serving.server import Server
 from quarterdeck.runtime.serving.session import ClientSession
-from quarterdeck.runtime.shown_rows import ShownRows
 from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
-from quarterdeck_api.errors import NotFoundError, QuarterdeckError
+from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     BACKEND_TEST,
@@ -69,20 +66,16 @@ from quarterdeck_api.protocol import (
     HelloResult,
     JobParams,
     JobRecord,
-    JournalEntry,
     JournalParams,
     JournalResult,
     RuntimeStatus,
     StopParams,
 )
-from quarterdeck_api.resources import CORE, Address, Health, Remove, Synced, Upsert
+from quarterdeck_api.resources import CORE
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 
 _log = logging.getLogger("quarterdeck.runtime")
 
-#: Journal entries and ended jobs that are kept as resources; older ones are in the database only.
-SHOWN_JOURNAL = 1000
-SHOWN_JOBS = 2000
 #: Seconds between looks at idleness and at who looks at which backend.
 _TICK = 1.0
 #: Seconds that a guard without a job, and without a runtime, keeps its worker.
@@ -104,12 +97,11 @@ class Application:
         self._environment = OfferedEnvironment(loaded.settings)
         self._tasks: set[asyncio.Task[None]] = set()
         runtime = loaded.settings.runtime
-        self._shown_jobs = ShownRows(SHOWN_JOBS)
-        self._shown_journal = ShownRows(SHOWN_JOURNAL)
         self._registry = Registry()
         self._store = Store(time.time)
+        self._rows = CoreRows(self._store, self._registry, lambda: self._reloading.state)
         self._database = open_database(paths.database, Durability(runtime.durable))
-        self._journal = Journal(self._database, time.time, self._publish_journal)
+        self._journal = Journal(self._database, time.time, self._rows.journal_entry)
         self._datasets = DatasetCatalogue(self._database, paths, self._registry.samples, time.time)
         queue = JobQueue(self._database, time.time, random.Random())
         self._surroundings = JobSurroundings(self._registry, self._datasets, self._environment.lookup)
@@ -159,7 +151,7 @@ class Application:
             lambda: self._settings,
             lambda: [status.catalogue for status in self._registry.ready_plugins() if status.catalogue],
             self._take_over,
-            self._publish_configuration,
+            self._rows.configuration,
         )
         self._descriptions = Descriptions(
             self._registry,
@@ -174,7 +166,7 @@ class Application:
             self._store,
             self._registry,
             hello=self._hello,
-            log_source=self._log_source,
+            log_source=CoreLogs(paths, self._jobs, self._hosts).find,
             on_environment=self._offered,
             on_fault=self._fault,
             ready=self._loaded_plugins,
@@ -195,7 +187,9 @@ class Application:
         self._store.set_backend(
             BackendState(CORE, CORE, CORE, "Quarterdeck", "ready", since=self._started, embedded=True)
         )
-        self._publish_first()
+        self._rows.first(
+            self._queue.recent(SHOWN_JOBS), reversed(self._journal.list(SHOWN_JOURNAL)), self._schedules.all()
+        )
         await self._server.start(lock)
         try:
             await recover(self._paths, self._queue, self._jobs, self._workers)
@@ -323,77 +317,25 @@ class Application:
         self._environment.offer(values)
         self._spawn(self._opening.open_what_waited())
 
-    def _log_source(self, text: str) -> LogSource:
-        address = Address.parse(text)
-        if address.backend == CORE and address.kind == "job" and address.name.isdigit():
-            number = int(address.name)
-            self._jobs.get(number)
-            return LogSource(
-                lambda: [Path(path) for path in self._jobs.get(number).log_paths],
-                lambda: self._jobs.get(number).state.final,
-            )
-        if text == "core/runtime/runtime":
-            return LogSource(lambda: [self._paths.logs / "runtime.log"], lambda: False)
-        if address.backend == CORE and address.kind == "host":
-            path = self._hosts.log_path(address.name)
-            if path.exists():
-                return LogSource(lambda: [path], lambda: False)
-        raise NotFoundError(f"{text} has no log", "jobs, core/host/PLUGIN and core/runtime/runtime have one", text)
-
-    def _publish_first(self) -> None:
-        records = self._queue.recent(SHOWN_JOBS)
-        entries = [journal_resource(entry) for entry in reversed(self._journal.list(SHOWN_JOURNAL))]
-        for record in records:
-            if record.state.final:
-                self._shown_jobs.add(record.address)
-        for entry in entries:
-            self._shown_journal.add(entry.address)
-        schedules = map(schedule_resource, self._schedules.all())
-        rows = tuple(Upsert(row) for row in (*map(job_resource, records), *entries, *schedules))
-        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule"))))
-
     def _publish_job(self, record: JobRecord) -> None:
-        gone: tuple[str, ...] = ()
-        if record.state.final:
-            gone = self._shown_jobs.add(record.address)
-        else:
-            self._shown_jobs.keep(record.address)
-        self._store.apply(CORE, (Upsert(job_resource(record)), *(Remove(address) for address in gone)))
-        if record.state.final:
-            self._schedules.job_ended(record)
-        if record.state.final and (record.plugin == CORE or self._surroundings.named_datasets(record)):
+        self._rows.job(record)
+        if not record.state.final:
+            return
+        self._schedules.job_ended(record)
+        if record.plugin == CORE or self._surroundings.named_datasets(record):
             self._publish_datasets()  # A dataset is new, or is used by one more job.
 
     def _publish_schedule(self, name: str, schedule: Schedule | None) -> None:
-        change = Upsert(schedule_resource(schedule)) if schedule else Remove(str(Address(CORE, "schedule", name)))
-        self._store.apply(CORE, (change,))
+        self._rows.schedule(name, schedule)
         self._scheduler.wake()
-
-    def _publish_journal(self, entry: JournalEntry) -> None:
-        row = journal_resource(entry)
-        gone = self._shown_journal.add(row.address)
-        self._store.apply(CORE, (Upsert(row), *(Remove(address) for address in gone)))
 
     def _publish_plugins(self) -> None:
         """Plugins as resources, and the samples that they bring as datasets."""
-        rows = tuple(Upsert(plugin_resource(status)) for status in self._registry.plugins())
-        self._store.begin(CORE)
-        self._store.apply(CORE, (*rows, Synced(("plugin",))))
+        self._rows.plugins()
         self._publish_datasets()
-        self._publish_configuration(self._reloading.state)
-
-    def _publish_configuration(self, state: ConfigurationState) -> None:
-        """A configuration that is wrong, or waits for a restart, shows on the core's own line of the plugins."""
-        reason, remedy = configuration_notice(state)
-        row = plugin_resource(self._registry.status(CORE))
-        if reason:
-            row = replace(row, health=Health.DEGRADED, reason=reason, cells=(*row.cells[:-1], remedy))
-        self._store.apply(CORE, (Upsert(row),))
 
     def _publish_datasets(self) -> None:
-        rows = tuple(Upsert(dataset_resource(record)) for record in self._datasets.all())
-        self._store.begin(CORE)
-        self._store.apply(CORE, (*rows, Synced(("dataset",))))
+        self._rows.datasets(self._datasets)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,0 +1,88 @@
+"""What the core itself has, as resources of its backend `core`: kept in the store as it changes."""
+
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from quarterdeck.runtime.core_catalogue import plugin_resource
+from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, dataset_resource
+from quarterdeck.runtime.jobs.view import job_resource
+from quarterdeck.runtime.journal import journal_resource
+from quarterdeck.runtime.registry import Registry
+from quarterdeck.runtime.reloading import configuration_notice
+from quarterdeck.runtime.schedules.schedule_store import Schedule
+from quarterdeck.runtime.schedules.view import schedule_resource
+from quarterdeck.runtime.shown_rows import ShownRows
+from quarterdeck.runtime.store import Store
+from quarterdeck_api.protocol import ConfigurationState, JobRecord, JournalEntry
+from quarterdeck_api.resources import CORE, Address, Health, Remove, Synced, Upsert
+
+#: Journal entries and ended jobs that are kept as resources; older ones are in the database only.
+SHOWN_JOURNAL = 1000
+SHOWN_JOBS = 2000
+
+
+class CoreRows:
+    """Jobs, journal entries, schedules, plugins and datasets as rows of the store. `configuration` gives how the settings stand."""
+
+    def __init__(self, store: Store, registry: Registry, configuration: Callable[[], ConfigurationState]) -> None:
+        self._store = store
+        self._registry = registry
+        self._configuration = configuration
+        self._shown_jobs = ShownRows(SHOWN_JOBS)
+        self._shown_journal = ShownRows(SHOWN_JOURNAL)
+
+    def first(
+        self, records: Iterable[JobRecord], entries: Iterable[JournalEntry], schedules: Iterable[Schedule]
+    ) -> None:
+        """Says everything that was there before the runtime started; `entries` oldest first."""
+        jobs = list(records)
+        journal = [journal_resource(entry) for entry in entries]
+        for record in jobs:
+            if record.state.final:
+                self._shown_jobs.add(record.address)
+        for entry in journal:
+            self._shown_journal.add(entry.address)
+        rows = tuple(Upsert(row) for row in (*map(job_resource, jobs), *journal, *map(schedule_resource, schedules)))
+        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule"))))
+
+    def job(self, record: JobRecord) -> None:
+        """A job changed; when too many have ended, the oldest is no longer shown."""
+        gone: tuple[str, ...] = ()
+        if record.state.final:
+            gone = self._shown_jobs.add(record.address)
+        else:
+            self._shown_jobs.keep(record.address)
+        self._store.apply(CORE, (Upsert(job_resource(record)), *(Remove(address) for address in gone)))
+
+    def schedule(self, name: str, schedule: Schedule | None) -> None:
+        """A schedule changed, or with None is gone."""
+        change = Upsert(schedule_resource(schedule)) if schedule else Remove(str(Address(CORE, "schedule", name)))
+        self._store.apply(CORE, (change,))
+
+    def journal_entry(self, entry: JournalEntry) -> None:
+        """An entry is new, or has its outcome."""
+        row = journal_resource(entry)
+        gone = self._shown_journal.add(row.address)
+        self._store.apply(CORE, (Upsert(row), *(Remove(address) for address in gone)))
+
+    def plugins(self) -> None:
+        """All plugins, as the registry knows them now."""
+        rows = tuple(Upsert(plugin_resource(status)) for status in self._registry.plugins())
+        self._store.begin(CORE)
+        self._store.apply(CORE, (*rows, Synced(("plugin",))))
+        self.configuration(self._configuration())
+
+    def configuration(self, state: ConfigurationState) -> None:
+        """A configuration that is wrong, or waits for a restart, shows on the core's own line of the plugins."""
+        reason, remedy = configuration_notice(state)
+        row = plugin_resource(self._registry.status(CORE))
+        if reason:
+            row = replace(row, health=Health.DEGRADED, reason=reason, cells=(*row.cells[:-1], remedy))
+        self._store.apply(CORE, (Upsert(row),))
+
+    def datasets(self, datasets: DatasetCatalogue) -> None:
+        """All datasets and samples, as the catalogue knows them now."""
+        rows = tuple(Upsert(dataset_resource(record)) for record in datasets.all())
+        self._store.begin(CORE)
+        self._store.apply(CORE, (*rows, Synced(("dataset",))))
