@@ -20,8 +20,9 @@ from quarterdeck.runtime.datasets.catalogue import (
     check_dataset_name,
     dataset_resource,
 )
+from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.jobs.queue import JobQueue
-from quarterdeck_api.catalogue import SampleInfo
+from quarterdeck_api.catalogue import ActionInfo, SampleInfo
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, RefusedError, UsageError
 from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
 from quarterdeck_api.protocol import JobRecord
@@ -205,3 +206,34 @@ def test_the_runtime_process_never_imports_what_reads_rows() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class Submitted:
+    """What `DatasetNeeds` asks of the job service."""
+
+    def __init__(self) -> None:
+        self.requests: list[JobRequest] = []
+
+    def live_job(self, key: str) -> int | None:
+        return next((number for number, each in enumerate(self.requests, 1) if each.key == key), None)
+
+    def submit(self, request: JobRequest) -> JobRecord:
+        self.requests.append(request)
+        number = len(self.requests)
+        return JobRecord(number, f"core/job/{number}", "", "", "", "", JobState.QUEUED, 0.0)
+
+
+def test_every_sample_that_an_action_names_is_imported_first(bench: Bench) -> None:
+    catalogue = DatasetCatalogue(
+        bench.database, bench.paths, lambda: [SAMPLE, structs.replace(SAMPLE, name="hare")], lambda: 50.0
+    )
+    jobs = Submitted()
+    needs = DatasetNeeds(catalogue, jobs)  # type: ignore[arg-type]
+    field = {"type": "string", "format": "dataset"}
+    action = ActionInfo("x.compare", "Compare", ("x",), {"properties": {"one": field, "two": field, "three": field}})
+    asked = {"one": "lynx", "two": "core/dataset/hare", "three": "lynx"}
+    assert needs.prepare(action, asked) == (1, 2)
+    assert [each.target for each in jobs.requests] == ["core/dataset/lynx", "core/dataset/hare"]
+    assert needs.prepare(action, asked) == (1, 2)
+    bench.keep("lynx", "dataset.sample")
+    assert needs.prepare(action, asked) == (2,)

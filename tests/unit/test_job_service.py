@@ -675,7 +675,7 @@ def test_whereabouts(spooled: list[bool], held: list[bool], adopted: bool, expec
 def test_a_job_as_a_resource() -> None:
     record = JobRecord(
         4, "core/job/4", "train", "demo", "model.train", "demo/model/a", JobState.FAILED, 10.0,
-        attempt=2, started=12.0, ended=20.0, progress=0.5, message="epoch 3", error=ErrorReport("failed", "it broke\nhere"), after=3,
+        attempt=2, started=12.0, ended=20.0, progress=0.5, message="epoch 3", error=ErrorReport("failed", "it broke\nhere"), after=(3,),
     )  # fmt: skip
     resource = job_resource(record)
     assert (resource.address, resource.health, resource.state, resource.reason) == (

@@ -3,6 +3,8 @@
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -266,19 +268,60 @@ def test_a_running_job_that_was_asked_to_end(queue: JobQueue, outcome: JobState,
 
 def test_a_job_comes_after_another(queue: JobQueue) -> None:
     first = queue.submit(REQUEST, 1)
-    second = queue.submit(structs.replace(REQUEST, after=first, priority=9), 1)
+    second = queue.submit(structs.replace(REQUEST, after=(first,), priority=9), 1)
     claimed = claim(queue)
     assert claimed.job == first and queue.claim(anything, 100) is None
     queue.finish(first, claimed.token, succeeded(claimed))
     assert claim(queue).job == second
-    third = queue.submit(structs.replace(REQUEST, after=first), 1)
+    third = queue.submit(structs.replace(REQUEST, after=(first,)), 1)
     assert claim(queue).job == third
+
+
+def test_a_job_comes_after_several_others(queue: JobQueue) -> None:
+    first, second = queue.submit(REQUEST, 1), queue.submit(REQUEST, 1)
+    third = queue.submit(structs.replace(REQUEST, after=(first, second, first)), 1)
+    assert queue.summary(third).after == (first, second)
+    for _ in range(2):
+        claimed = claim(queue)
+        assert claimed.job != third and queue.summary(third).state is JobState.QUEUED
+        queue.finish(claimed.job, claimed.token, succeeded(claimed))
+    assert claim(queue).job == third
+
+
+def test_one_failure_among_several_is_enough(queue: JobQueue) -> None:
+    first, second = queue.submit(REQUEST, 1), queue.submit(REQUEST, 1)
+    third = queue.submit(structs.replace(REQUEST, after=(first, second)), 1)
+    claimed = claim(queue)
+    queue.finish(claimed.job, claimed.token, succeeded(claimed))
+    queue.request_cancel(second)
+    error = queue.record(third).error
+    assert error is not None and f"core/job/{second}" in error.message
+
+
+def test_jobs_of_an_older_database_still_come_after_theirs(home: Path) -> None:
+    path = home / "state.db"
+    home.mkdir(exist_ok=True)
+    old = open_database(path, migrations=MIGRATIONS[:2], mounts=LOCAL)
+    for number, after in ((1, 0), (2, 1)):
+        old.execute(
+            "INSERT INTO job VALUES (?, 't', 'p', 'a', '', '{}', '{}', 'worker', '', 0, ?, 0, 'queued', ?, 0, 1, 1, 0, 1, 0, 0, 0, '', "
+            "NULL, NULL, '[]', '[]', NULL)",
+            (number, after, "after" if after else "open"),
+        )
+    old.close()
+    with closing(open_database(path, mounts=LOCAL)) as database:
+        queue = JobQueue(database, lambda: 5.0)
+        assert [queue.summary(number).after for number in (1, 2)] == [(), (1,)]
+        claimed = claim(queue)
+        assert claimed.job == 1 and queue.claim(anything, 100) is None
+        queue.finish(1, claimed.token, succeeded(claimed))
+        assert claim(queue).job == 2
 
 
 def test_what_comes_after_a_job_that_did_not_succeed_fails_naming_it(queue: JobQueue) -> None:
     first = queue.submit(REQUEST, 1)
-    second = queue.submit(structs.replace(REQUEST, after=first), 1)
-    third = queue.submit(structs.replace(REQUEST, after=second), 1)
+    second = queue.submit(structs.replace(REQUEST, after=(first,)), 1)
+    third = queue.submit(structs.replace(REQUEST, after=(second,)), 1)
     queue.take_changed()
     queue.request_cancel(first)
     error = queue.record(second).error
@@ -288,9 +331,9 @@ def test_what_comes_after_a_job_that_did_not_succeed_fails_naming_it(queue: JobQ
     with pytest.raises(RefusedError):
         queue.retry(second)
     with pytest.raises(RefusedError):
-        queue.submit(structs.replace(REQUEST, after=first), 1)
+        queue.submit(structs.replace(REQUEST, after=(first,)), 1)
     with pytest.raises(UsageError):
-        queue.submit(structs.replace(REQUEST, after=99), 1)
+        queue.submit(structs.replace(REQUEST, after=(99,)), 1)
 
 
 def test_retry_gives_a_new_budget_and_clears_the_outcome(queue: JobQueue) -> None:
@@ -387,7 +430,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.database.close()
         self.database = sqlite3.connect(":memory:", isolation_level=None)
         self.database.row_factory = sqlite3.Row
-        for statement in MIGRATIONS[0]:
+        for statement in chain.from_iterable(MIGRATIONS):
             self.database.execute(statement)
         self.queue = JobQueue(self.database, self.clock, random.Random(3))
 
@@ -397,22 +440,22 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(
         key=st.sampled_from(["", "", "a", "b"]),
         priority=st.integers(-2, 2),
-        after=st.integers(0, 5),
+        after=st.lists(st.integers(1, 5), max_size=3),
         attempts=st.integers(1, 3),
         delay=st.sampled_from([0.0, 0.0, 20.0]),
         plugin=st.sampled_from(["p", "q"]),
     )
-    def submit(self, key: str, priority: int, after: int, attempts: int, delay: float, plugin: str) -> None:
+    def submit(self, key: str, priority: int, after: list[int], attempts: int, delay: float, plugin: str) -> None:
         known = self.jobs()
         live = self.queue.live_job(key)
         wanted = structs.replace(
-            REQUEST, key=key, priority=priority, after=after if after in known else 0, plugin=plugin
+            REQUEST, key=key, priority=priority, after=tuple(each for each in after if each in known), plugin=plugin
         )
         try:
             self.queue.submit(wanted, attempts, self.clock.now + delay if delay else 0.0)
         except RefusedError as refused:
             assert live is not None or wanted.after
-            assert refused.address in {f"core/job/{live}", f"core/job/{wanted.after}"}
+            assert refused.address in {f"core/job/{each}" for each in (live, *wanted.after)}
         else:
             assert live is None
 
@@ -423,8 +466,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert found.token > self.current.get(found.job, 0)
             # A job whose time has come stays claimable when the clock is set back.
             assert found.record.not_before <= self.latest
-            if found.record.after:
-                assert "succeeded" in events(self.queue, found.record.after)
+            assert all("succeeded" in events(self.queue, before) for before in found.record.after)
             self.current[found.job] = found.token
             self.claimed.append(found)
 
@@ -510,8 +552,9 @@ class QueueMachine(RuleBasedStateMachine):
         if not hasattr(self, "queue"):
             return
         stuck = self.database.execute(
-            "SELECT count(*) AS n FROM job JOIN job AS before ON before.number = job.after "
-            "WHERE job.state = 'queued' AND job.gate = 'after' AND before.state NOT IN ('queued', 'running')"
+            "SELECT count(*) AS n FROM job WHERE state = 'queued' AND gate = 'after' AND NOT EXISTS (SELECT 1 FROM job_after "
+            "JOIN job AS before ON before.number = job_after.before "
+            "WHERE job_after.job = job.number AND before.state IN ('queued', 'running'))"
         ).fetchone()["n"]
         assert stuck == 0
 

@@ -16,7 +16,7 @@ from quarterdeck_api.resources import Change
 
 
 class JobRequest(Struct, frozen=True):
-    """A job that policy has let through. `after` is a job that must have succeeded before this one is claimed, 0 is none."""
+    """A job that policy has let through. `after` are jobs that must have succeeded before this one is claimed."""
 
     job_type: str
     plugin: str
@@ -26,7 +26,7 @@ class JobRequest(Struct, frozen=True):
     settings: dict[str, Any]
     key: str = ""
     priority: int = 0
-    after: int = 0
+    after: tuple[int, ...] = ()
 
 
 class BackendTarget(Struct, frozen=True):

@@ -142,4 +142,21 @@ _SCHEDULES: Migration = (
     "CREATE INDEX journal_actor ON journal (actor, entry)",
 )
 
-MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES)
+_SEVERAL_AFTER: Migration = (
+    # A job may come after several others: their numbers as JSON for whoever reads the job, and one row each for whoever ends.
+    "ALTER TABLE job ADD COLUMN comes_after TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE job SET comes_after = json_array(after) WHERE after <> 0",
+    "DROP INDEX job_after",
+    """
+    CREATE TABLE job_after (
+        before INTEGER NOT NULL REFERENCES job (number),
+        job INTEGER NOT NULL REFERENCES job (number),
+        PRIMARY KEY (before, job)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX job_after_job ON job_after (job)",
+    "INSERT INTO job_after SELECT after, number FROM job WHERE after IN (SELECT number FROM job)",
+    "ALTER TABLE job DROP COLUMN after",
+)
+
+MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES, _SEVERAL_AFTER)

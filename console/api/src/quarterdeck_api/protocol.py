@@ -237,7 +237,7 @@ class JobRecord(Struct, frozen=True, omit_defaults=True):
     priority: int = 0
     attempt: int = 0
     max_attempts: int = 1
-    after: int = 0
+    after: tuple[int, ...] = ()
     not_before: float = 0.0
     started: float = 0.0
     ended: float = 0.0

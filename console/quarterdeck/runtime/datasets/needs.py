@@ -34,9 +34,9 @@ class DatasetNeeds:
         for text in self._named(action, parameters):
             self._name(text)
 
-    def prepare(self, action: ActionInfo, parameters: Mapping[str, Any]) -> int:
-        """The number of the job that has to succeed first because it imports a sample, 0 when all is there."""
-        after = 0
+    def prepare(self, action: ActionInfo, parameters: Mapping[str, Any]) -> tuple[int, ...]:
+        """The numbers of the jobs that have to succeed first because they import samples; empty when all is there."""
+        after: dict[int, None] = {}
         for text in self._named(action, parameters):
             name = self._name(text)
             sample = self._datasets.unmade_sample(name)
@@ -49,8 +49,8 @@ class DatasetNeeds:
                     SAMPLE_JOB, CORE, SAMPLE_JOB, f"core/dataset/{name}", msgspec.to_builtins(sample), {}, key, 10
                 )
                 live = self._jobs.submit(request).job
-            after = live
-        return after
+            after[live] = None
+        return tuple(after)
 
     def choices(self, prefix: str) -> tuple[Choice, ...]:
         """Datasets whose names begin with the prefix."""

@@ -37,6 +37,7 @@ _HEAD = (
     "SELECT number, priority FROM job INDEXED BY job_head WHERE state = 'queued' AND gate = 'open' "
     "AND plugin = ? AND job_type = ? ORDER BY priority DESC, number LIMIT 1"
 )
+_DEPENDENTS = "SELECT job FROM job_after WHERE before = ?"
 
 Keep = Callable[[JobResult], JobResult]
 
@@ -48,7 +49,7 @@ def _as_it_is(result: JobResult) -> JobResult:
 class JobQueue:
     """Jobs as recorded. Every method is one short transaction; `clock` gives Unix seconds, `rng` the jitter of retries.
 
-    A job waits behind a gate: `after` another job, until a `time`, or `open`. Attempts are numbered for each job, and the number of an attempt
+    A job waits behind a gate: `after` other jobs, until a `time`, or `open`. Attempts are numbered for each job, and the number of an attempt
     is its fencing token: what an earlier attempt reports changes nothing.
     """
 
@@ -65,7 +66,7 @@ class JobQueue:
     ) -> int:
         """Records a job as queued, to run at `not_before` (Unix seconds) at the earliest, and returns its number.
 
-        Raises RefusedError naming the live job when the key is taken, or when the job to come after did not succeed; UsageError for an
+        Raises RefusedError naming the live job when the key is taken, or when a job to come after did not succeed; UsageError for an
         unknown `after` or a priority out of range.
         """
         if abs(request.priority) > _LARGEST_PRIORITY:
@@ -74,11 +75,12 @@ class JobQueue:
                 f"use -{_LARGEST_PRIORITY} to {_LARGEST_PRIORITY}; higher runs earlier",
             )
         now = self._clock()
+        after = tuple(dict.fromkeys(request.after))
         with transaction(self._db):
             self._refuse_taken_key(request.key)
-            gate = self._gate(request.after, not_before, now)
+            gate = self._gate(after, not_before, now)
             number = self._db.execute(
-                "INSERT INTO job (job_type, plugin, action, target, parameters, settings, runs_in, key, priority, after, not_before, "
+                "INSERT INTO job (job_type, plugin, action, target, parameters, settings, runs_in, key, priority, comes_after, not_before, "
                 "state, gate, attempt, max_attempts, attempt_budget, cancel_requested, created, started, ended, progress, message, steps, "
                 "artefacts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, ?, ?, 0, ?, 0, 0, 0, '', '[]', '[]') RETURNING number",
                 (
@@ -91,7 +93,7 @@ class JobQueue:
                     runs_in.value,
                     request.key,
                     request.priority,
-                    request.after,
+                    to_json(after),
                     not_before,
                     gate,
                     max(max_attempts, 1),
@@ -99,6 +101,9 @@ class JobQueue:
                     now,
                 ),
             ).fetchone()["number"]
+            self._db.executemany(
+                "INSERT INTO job_after (before, job) VALUES (?, ?)", [(before, number) for before in after]
+            )
             self._note(number, "submitted", 0)
         return number
 
@@ -211,7 +216,7 @@ class JobQueue:
             if not JobState(row["state"]).final:
                 raise RefusedError(f"job {job} has not ended", "cancel it first", job_address(job))
             self._refuse_taken_key(row["key"])
-            gate = self._gate(row["after"], 0.0, now)
+            gate = self._gate(summary(row).after, 0.0, now)
             succeeded = row["state"] == JobState.SUCCEEDED.value
             self._db.execute(
                 "UPDATE job SET state = 'queued', gate = ?, max_attempts = attempt + attempt_budget, cancel_requested = 0, not_before = 0, "
@@ -272,23 +277,26 @@ class JobQueue:
         changed, self._changed = list(self._changed), {}
         return changed
 
-    def _gate(self, after: int, not_before: float, now: float) -> str:
-        if after:
-            if not 0 < after <= LARGEST_NUMBER:
-                raise UsageError(f"there is no job {after} to come after", "see `quarterdeck jobs`")
-            row = self._db.execute("SELECT state FROM job WHERE number = ?", (after,)).fetchone()
-            if row is None:
-                raise UsageError(f"there is no job {after} to come after", "see `quarterdeck jobs`")
-            state = JobState(row["state"])
-            if not state.final:
-                return "after"
-            if state is not JobState.SUCCEEDED:
+    def _gate(self, after: Iterable[int], not_before: float, now: float) -> str:
+        waits = False
+        for before in after:
+            state = self._state_to_come_after(before)
+            if state.final and state is not JobState.SUCCEEDED:
                 raise RefusedError(
-                    f"job {after}, to come after, {_ended_as(state)}",
-                    f"run job {after} again first",
-                    job_address(after),
+                    f"job {before}, to come after, {_ended_as(state)}",
+                    f"run job {before} again first",
+                    job_address(before),
                 )
-        return "time" if not_before > now else "open"
+            waits = waits or not state.final
+        return "after" if waits else "time" if not_before > now else "open"
+
+    def _state_to_come_after(self, job: int) -> JobState:
+        row = None
+        if 0 < job <= LARGEST_NUMBER:
+            row = self._db.execute("SELECT state FROM job WHERE number = ?", (job,)).fetchone()
+        if row is None:
+            raise UsageError(f"there is no job {job} to come after", "see `quarterdeck jobs`")
+        return JobState(row["state"])
 
     def _refuse_taken_key(self, key: str) -> None:
         holder = self.live_job(key)
@@ -370,8 +378,9 @@ class JobQueue:
 
     def _open_dependents(self, job: int, now: float) -> None:
         rows = self._db.execute(
-            "UPDATE job SET gate = iif(not_before > ?, 'time', 'open') WHERE state = 'queued' AND gate = 'after' AND after = ? "
-            "RETURNING number",
+            "UPDATE job SET gate = iif(not_before > ?, 'time', 'open') WHERE state = 'queued' AND gate = 'after' "
+            f"AND number IN ({_DEPENDENTS}) AND NOT EXISTS (SELECT 1 FROM job_after JOIN job AS before ON before.number = job_after.before "
+            "WHERE job_after.job = job.number AND before.state <> 'succeeded') RETURNING number",
             (now, job),
         ).fetchall()
         self._changed.update((row["number"], None) for row in rows)
@@ -383,8 +392,8 @@ class JobQueue:
             reason = f"{job_address(before)}, which it comes after, {_ended_as(how)}"
             error = ErrorReport("failed", reason, f"run job {before} again, then this one", job_address(before))
             rows = self._db.execute(
-                "UPDATE job SET state = 'failed', gate = 'open', ended = ?, error = ? WHERE state = 'queued' AND gate = 'after' AND after = ? "
-                "RETURNING number, attempt",
+                "UPDATE job SET state = 'failed', gate = 'open', ended = ?, error = ? WHERE state = 'queued' AND gate = 'after' "
+                f"AND number IN ({_DEPENDENTS}) RETURNING number, attempt",
                 (now, to_json(error), before),
             ).fetchall()
             for row in rows:

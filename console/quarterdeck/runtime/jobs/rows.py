@@ -18,11 +18,12 @@ LARGEST_NUMBER = 2**63 - 1
 
 #: Columns that a line in a list of jobs needs; the others may be large.
 SUMMARY_COLUMNS = (
-    "number, job_type, plugin, action, target, parameters, settings, key, priority, after, not_before, state, attempt, max_attempts, "
+    "number, job_type, plugin, action, target, parameters, settings, key, priority, comes_after, not_before, state, attempt, max_attempts, "
     "created, started, ended, progress, message, error, cancel_requested"
 )
 
 _mapping = msgspec.json.Decoder(dict[str, Any])
+_numbers = msgspec.json.Decoder(tuple[int, ...])
 _error = msgspec.json.Decoder(ErrorReport)
 _value = msgspec.json.Decoder(JobValue)
 _steps = msgspec.json.Decoder(tuple[JobStep, ...])
@@ -88,7 +89,7 @@ def summary(row: sqlite3.Row) -> JobRecord:
         priority=row["priority"],
         attempt=row["attempt"],
         max_attempts=row["max_attempts"],
-        after=row["after"],
+        after=_numbers.decode(row["comes_after"]),
         not_before=row["not_before"],
         started=row["started"],
         ended=row["ended"],

@@ -38,8 +38,7 @@ def job_resource(record: JobRecord) -> Resource:
         else {"job.retry": f"the job has not ended: it is {record.state.value}"}
     )
     links = [Link("target", record.target)] if record.target else []
-    if record.after:
-        links.append(Link("after", f"core/job/{record.after}"))
+    links += [Link("after", f"core/job/{before}") for before in record.after]
     return Resource(
         record.address,
         str(record.job),
