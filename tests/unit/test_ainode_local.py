@@ -25,7 +25,6 @@ from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.parameters import fields
 from quarterdeck_api.resources import Change, Health, Resource, Synced, Upsert
 
-INSTALLED = [model for model in MODELS if model.installed]
 HEAVY = ("numpy", "pandas", "scipy", "sklearn", "sktime", "statsmodels", "pmdarima", "hmmlearn", "pyarrow")
 
 
@@ -78,14 +77,14 @@ def test_watch_says_everything_and_then_only_waits(backend: LocalBackend, declar
     thread.join(10)
     assert not thread.is_alive()
     resources = {change.resource.address: change.resource for change in context.changes if isinstance(change, Upsert)}
-    assert set(resources) == {"ainode/node/local", *(f"ainode/model/{model.id}" for model in INSTALLED)}
+    assert set(resources) == {"ainode/node/local", *(f"ainode/model/{model.id}" for model in MODELS)}
     assert context.changes[-1] == Synced(("node", "model"))
     assert len(context.waits) == 3
     assert min(context.waits) >= 60
     arima = resources["ainode/model/arima"]
     assert arima.cells[:5] == ("sktime", "builtin", "forecast", "ARIMA", True)
     assert arima.parent == "ainode/node/local"
-    for model in INSTALLED:
+    for model in MODELS:
         off = resources[f"ainode/model/{model.id}"].actions_off
         assert (FORECAST in off) == (model.task is Task.DETECTION)
         assert (DETECT in off) == (model.task is Task.FORECAST)

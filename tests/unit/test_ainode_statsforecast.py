@@ -1,6 +1,5 @@
-"""The models of statsforecast: numbers are the library's, and without the library they are refused with the way to get it."""
+"""The models of statsforecast: numbers are the library's, and what it cannot do is refused with a sentence."""
 
-import importlib.util
 import inspect
 from collections.abc import Callable
 from importlib import import_module
@@ -9,20 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck_ainode import backtesting, forecasting, models
+from quarterdeck_ainode import backtesting, forecasting
 from quarterdeck_ainode.models import MODELS, model_named, parameters_schema, read_parameters
-from quarterdeck_api.errors import QuarterdeckError, UnsupportedError, UsageError
+from quarterdeck_api.errors import QuarterdeckError, UsageError
 from quarterdeck_api.jobs import JobValue
 from quarterdeck_api.parameters import fields
 
 pytest.importorskip("sktime")
 
 OURS = [model.id for model in MODELS if model.library == "statsforecast"]
-
-needs_library = pytest.mark.skipif(
-    importlib.util.find_spec("statsforecast") is None,
-    reason="statsforecast is not installed: pip install 'quarterdeck-ainode[statsforecast]'",
-)
 
 #: Left out because they cannot work, change nothing in one forecast, or are no plain value.
 LEFT_OUT = {
@@ -53,7 +47,6 @@ def library_class(model_id: str) -> Any:
     return getattr(import_module("statsforecast.models"), model_named(model_id).class_name)
 
 
-@needs_library
 @pytest.mark.parametrize(
     ("model", "settings", "arguments"),
     [
@@ -81,7 +74,6 @@ def test_values_and_intervals_are_exactly_the_librarys(
     assert data["settings"]["season_length"] == arguments.get("season_length", 1)
 
 
-@needs_library
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.29, 0.999])
 def test_every_level_has_its_interval(forecast: Forecast, airline: np.ndarray, level: float) -> None:
     data = forecast("seasonal_naive", airline, level=level).data
@@ -90,7 +82,6 @@ def test_every_level_has_its_interval(forecast: Forecast, airline: np.ndarray, l
     )
 
 
-@needs_library
 @pytest.mark.parametrize("model_id", OURS)
 def test_names_and_defaults_are_the_librarys(model_id: str) -> None:
     signature = inspect.signature(library_class(model_id).__init__).parameters
@@ -102,13 +93,11 @@ def test_names_and_defaults_are_the_librarys(model_id: str) -> None:
     }
 
 
-@needs_library
 @pytest.mark.parametrize("model_id", OURS)
 def test_a_constant_series_is_answered_with_the_constant(forecast: Forecast, model_id: str) -> None:
     assert forecast(model_id, [5.0] * 48).data["values"] == pytest.approx([5.0] * 12)
 
 
-@needs_library
 @pytest.mark.parametrize("model_id", OURS)
 def test_the_least_number_of_observations_works_and_one_fewer_is_refused(
     forecast: Forecast, airline: np.ndarray, model_id: str
@@ -120,7 +109,6 @@ def test_the_least_number_of_observations_works_and_one_fewer_is_refused(
         forecast(model_id, airline[: least - 1], settings, horizon=2)
 
 
-@needs_library
 def test_they_are_backtested_with_the_others(make_context: Callable[..., Any], airline: np.ndarray) -> None:
     data = backtesting.run(make_context("auto_ets", airline, models=["seasonal_naive"], folds=3)).data
     scores = {each["model"]: each for each in data["ranking"]}
@@ -150,21 +138,6 @@ def test_what_cannot_work_is_refused_with_a_sentence(model_id: str, settings: di
     assert caught.value.remedy
 
 
-def test_mstl_needs_a_season(make_context: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "find_spec", lambda name: object())
+def test_mstl_needs_a_season(make_context: Callable[..., Any]) -> None:
     with pytest.raises(UsageError, match="no season to decompose"):
         forecasting.run(make_context("mstl", np.arange(30), frequency="YS"))
-
-
-def test_without_the_library_they_are_refused_with_the_way_to_get_it(
-    make_context: Callable[..., Any], airline: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(models, "find_spec", lambda name: None if name == "statsforecast" else found(name))
-    with pytest.raises(UnsupportedError, match="auto_ets needs statsforecast, which is not installed") as caught:
-        forecasting.run(make_context("auto_ets", airline))
-    assert "pip install 'quarterdeck-ainode[statsforecast]'" in caught.value.remedy
-    with pytest.raises(UnsupportedError, match="needs statsforecast"):
-        backtesting.run(make_context("naive_forecaster", airline, models=["auto_ets"]))
-    data = backtesting.run(make_context("naive_forecaster", airline, models=["all"], folds=1, horizon=2)).data
-    assert not set(OURS) & {each["model"] for each in data["ranking"]}

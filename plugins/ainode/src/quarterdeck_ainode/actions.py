@@ -23,4 +23,4 @@ def actions_off(model: ModelInfo) -> dict[str, str]:
 
 def why_not(model: ModelInfo, task: Task) -> str:
     """Why a model of another task cannot do this one, and which models can."""
-    return f"{model.id} {_WHY_NOT[task]}; these do: {', '.join(each.id for each in MODELS if each.task is task and each.installed)}"
+    return f"{model.id} {_WHY_NOT[task]}; these do: {', '.join(each.id for each in MODELS if each.task is task)}"

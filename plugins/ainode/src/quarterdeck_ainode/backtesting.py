@@ -28,7 +28,7 @@ from quarterdeck_ainode.backtest_result import (
     score_columns,
 )
 from quarterdeck_ainode.folds import make_folds
-from quarterdeck_ainode.job_request import asked_model, asked_parameters, require_installed
+from quarterdeck_ainode.job_request import asked_model, asked_parameters
 from quarterdeck_ainode.models import MODELS, ModelInfo, Task, forecaster_parameters, model_named
 from quarterdeck_ainode.observations import check_size, read_observations
 from quarterdeck_ainode.result_files import write_files, write_table
@@ -73,17 +73,11 @@ def _candidates(model: ModelInfo, wanted: BacktestParameters, spec: JobSpec) -> 
     """The model with its settings, and the others with their defaults, once each."""
     others: dict[str, ModelInfo] = {}
     for name in wanted.models:
-        named = (
-            [each for each in MODELS if each.task is Task.FORECAST and each.installed]
-            if name == ALL
-            else [model_named(name)]
-        )
+        named = [each for each in MODELS if each.task is Task.FORECAST] if name == ALL else [model_named(name)]
         others |= {each.id: each for each in named if each.id != model.id}
     wrong = next((each for each in others.values() if each.task is not Task.FORECAST), None)
     if wrong is not None:
         raise UnsupportedError(why_not(wrong, Task.FORECAST), "leave it out of --models", spec.address)
-    for each in others.values():
-        require_installed(each)
     settings = {model.id: spec.settings}
     return [
         Candidate(each.id, each, forecaster_parameters(each, settings.get(each.id, {})))

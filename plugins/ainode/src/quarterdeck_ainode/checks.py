@@ -32,6 +32,11 @@ def check_pmdarima() -> CheckResult:
     return _check("pmdarima", "pmdarima.arima")
 
 
+def check_statsforecast() -> CheckResult:
+    """Whether statsforecast can be imported."""
+    return _check("statsforecast", "statsforecast.models")
+
+
 def check_hmmlearn() -> CheckResult:
     """Whether hmmlearn can be imported."""
     return _check("hmmlearn", "hmmlearn.hmm")

@@ -29,14 +29,4 @@ def asked_model(spec: JobSpec, task: Task) -> ModelInfo:
     model = model_named(Address.parse(spec.address).name)
     if model.task is not task:
         raise UnsupportedError(why_not(model, task), "choose one of them", spec.address)
-    require_installed(model)
     return model
-
-
-def require_installed(model: ModelInfo) -> None:
-    """Raises UnsupportedError when the model's library is not there."""
-    if not model.installed:
-        raise UnsupportedError(
-            f"{model.id} needs {model.library}, which is not installed",
-            f"run `pip install 'quarterdeck-ainode[{model.library}]'` where the plugin is, or choose another model",
-        )

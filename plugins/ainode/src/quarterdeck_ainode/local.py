@@ -23,10 +23,7 @@ NODE = "local"
 #: Seconds that `watch` sleeps at a time; it is woken when it must end, so the length only bounds a missed wake-up.
 _NAP = 3600.0
 
-_LIBRARIES = ("sktime", "statsmodels", "pmdarima", "hmmlearn", "scikit-learn", "pandas", "numpy")
-
-#: With it there are five more models.
-_EXTRA = "statsforecast"
+_LIBRARIES = ("sktime", "statsmodels", "pmdarima", "statsforecast", "hmmlearn", "scikit-learn", "pandas", "numpy")
 
 
 def open_backend(name: str, settings: NoParameters) -> "LocalBackend":
@@ -43,7 +40,6 @@ class LocalBackend:
     def watch(self, context: WatchContext) -> None:
         """Emits the node and its models, then only waits."""
         node = f"{self._name}/node/{NODE}"
-        installed = [model for model in MODELS if model.installed]
         context.emit(
             Upsert(
                 context.resource(
@@ -54,14 +50,14 @@ class LocalBackend:
                         "python": platform.python_version(),
                         "cores": os.cpu_count() or 1,
                         "memory": _memory(),
-                        "models": len(installed),
+                        "models": len(MODELS),
                     },
                     state="running",
                     reason="models run in workers of the console",
                 )
             )
         )
-        for model in installed:
+        for model in MODELS:
             context.emit(
                 Upsert(
                     context.resource(
@@ -127,7 +123,7 @@ class LocalBackend:
 
 
 def _comparable(prefix: str) -> list[Choice]:
-    found = [model for model in MODELS if model.task is Task.FORECAST and model.installed]
+    found = [model for model in MODELS if model.task is Task.FORECAST]
     choices = [Choice(ALL, "every model that forecasts"), *(Choice(model.id, model.summary) for model in found)]
     return [choice for choice in choices if choice.value.startswith(prefix)]
 
@@ -156,12 +152,12 @@ def _describe_node(address: str) -> Document:
     )
     libraries = TableBlock(
         ("library", "version"),
-        tuple((name, _version(name) or "not installed") for name in (*_LIBRARIES, _EXTRA)),
+        tuple((name, _version(name) or "not installed") for name in _LIBRARIES),
         "Libraries",
     )
     models = TableBlock(
         ("model", "task", "what it does"),
-        tuple((model.id, model.task.value, model.summary) for model in MODELS if model.installed),
+        tuple((model.id, model.task.value, model.summary) for model in MODELS),
         "Models",
     )
     return Document(address, (machine, libraries, models))

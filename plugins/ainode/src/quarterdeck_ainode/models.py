@@ -1,7 +1,6 @@
 """The catalogue of the built-in models, eight of sktime and five of statsforecast, without importing the libraries that run them."""
 
 from enum import Enum
-from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -61,11 +60,6 @@ class ModelInfo(Struct, frozen=True):
     def library(self) -> str:
         """The distribution that the class comes from."""
         return self.implementation.partition(".")[0]
-
-    @property
-    def installed(self) -> bool:
-        """Whether the library is there; statsforecast is an extra."""
-        return find_spec(self.library) is not None
 
 
 MODELS: tuple[ModelInfo, ...] = (

@@ -182,5 +182,10 @@ def quarterdeck_checks() -> list[CheckInfo]:
             "ainode.statsmodels", "statsmodels (smoothing, STL, ARIMA)", "quarterdeck_ainode.checks:check_statsmodels"
         ),
         CheckInfo("ainode.pmdarima", "pmdarima (ARIMA)", "quarterdeck_ainode.checks:check_pmdarima"),
+        CheckInfo(
+            "ainode.statsforecast",
+            "statsforecast (Auto-ARIMA, Auto-ETS, Auto-Theta, MSTL, seasonal naive)",
+            "quarterdeck_ainode.checks:check_statsforecast",
+        ),
         CheckInfo("ainode.hmmlearn", "hmmlearn (hidden Markov models)", "quarterdeck_ainode.checks:check_hmmlearn"),
     ]
