@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quarterdeck.runtime.hosts.log import RotatingLog
 from quarterdeck.runtime.hosts.process import HostProcess
@@ -70,7 +70,7 @@ class HostLink:
         self._crashes = CrashHistory(tools.rng)
         self._log = RotatingLog(host_log_path(tools.log_folder, plugin.id))
         self._process: HostProcess | None = None
-        self._state = "starting"
+        self._known_state = "starting"
         self._reason = ""
         self._starts = 0
         self._heartbeat = Heartbeat(0, 0)
@@ -79,6 +79,16 @@ class HostLink:
         self._settled = asyncio.Event()
         self._stopping = False
         self._life: asyncio.Task[None] | None = None
+
+    @property
+    def _state(self) -> str:
+        return self._known_state
+
+    @_state.setter
+    def _state(self, state: str) -> None:
+        if state != self._known_state:
+            self._known_state = state
+            self._tools.on_status(self.plugin.id)
 
     @property
     def ready(self) -> bool:
@@ -130,6 +140,13 @@ class HostLink:
             if backend in error.message:
                 raise
             raise type(error)(f"{backend}: {error.message}", error.remedy, error.address) from error
+
+    def notify(self, method: Method[P, Any], params: P) -> bool:
+        """Tells the host something; False when it is not ready."""
+        if self._process is None or not self.ready:
+            return False
+        self._process.peer.notify(method, params)
+        return True
 
     async def retry(self, backend: str) -> None:
         """Opens a backend anew; starts the host at once when it waits to be started again."""
@@ -258,6 +275,7 @@ class HostLink:
         peer.on_notification(JOB_PROGRESS, self._tools.events.on_progress)
         peer.on_notification(JOB_CHECKPOINT, self._tools.events.on_checkpoint)
         peer.on_notification(JOB_ENDED, self._on_job_ended)
+        self._tools.routes.register(self.plugin.id, peer)
 
     async def _prepare(self, process: HostProcess) -> None:
         """Configures the host and opens its backends."""

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quarterdeck.runtime.borders import JobEvents, ResourceSink
 from quarterdeck.runtime.hosts.link import HostLink
-from quarterdeck.runtime.hosts.terms import HostedBackend, HostLimits, LinkTools, host_log_path
+from quarterdeck.runtime.hosts.terms import HostedBackend, HostLimits, HostRoutes, LinkTools, host_log_path
 from quarterdeck_api.backend import Interest
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus
 from quarterdeck_api.errors import NotFoundError, UnreachableError, UsageError
@@ -26,7 +26,8 @@ R = TypeVar("R")
 class HostSupervisor:
     """Runs the hosts of all plugins, and host jobs in them (it is a JobRunner).
 
-    Changes and states of backends go to `sink`, what happens to jobs to `events`. `clock` is monotonic, in seconds.
+    Changes and states of backends go to `sink`, what happens to jobs to `events`. `clock` is monotonic, in seconds. `routes` takes what
+    other parts of the runtime answer to hosts; `on_status` is told a plugin's id whenever the state of its host changes.
     """
 
     def __init__(
@@ -37,8 +38,12 @@ class HostSupervisor:
         clock: Callable[[], float] = time.monotonic,
         rng: Random | None = None,
         limits: HostLimits | None = None,
+        on_status: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._tools = LinkTools(sink, events, log_folder, clock, rng or Random(), limits or HostLimits())
+        self.routes = HostRoutes()
+        self._tools = LinkTools(
+            sink, events, log_folder, clock, rng or Random(), limits or HostLimits(), self.routes, on_status
+        )
         self._links: dict[str, HostLink] = {}
         self._starting = asyncio.Lock()
 
@@ -92,6 +97,17 @@ class HostSupervisor:
         Raises what the backend answers, NotFoundError, UnreachableError, or UnknownOutcomeError when `changes_something` and the answer is lost.
         """
         return await self._link_of(backend).call(backend, method, params, timeout, changes_something=changes_something)
+
+    async def call_plugin(
+        self, plugin: str, method: Method[P, R], params: P, timeout: float, *, changes_something: bool = False
+    ) -> R:
+        """Asks a plugin's host something that concerns no single backend; raises what it answers, UsageError or UnreachableError."""
+        return await self._link(plugin).call("", method, params, timeout, changes_something=changes_something)
+
+    def notify_plugin(self, plugin: str, method: Method[P, Any], params: P) -> bool:
+        """Tells a plugin's host something; False, and nothing is sent, when it cannot be told now."""
+        link = self._links.get(plugin)
+        return link is not None and link.notify(method, params)
 
     def status(self) -> tuple[HostStatus, ...]:
         """Every host, by plugin."""
