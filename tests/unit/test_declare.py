@@ -135,6 +135,56 @@ def quarterdeck_samples():
     assert path == Path(msgspec.__file__).parent / "data/years.csv"
 
 
+def test_what_runs_by_itself_reaches_the_catalogue(declare: Declare) -> None:
+    declaration = declare("""
+class Stage(Struct):
+    port: Annotated[int, Meta(ge=1, description="Where it listens.")] = 80
+
+@hookimpl
+def quarterdeck_backend_types():
+    return [BackendType("trial", "Web", "trial.web:open_it")]
+
+@hookimpl
+def quarterdeck_processes():
+    return [
+        ProcessType("trial.stage", "Stage", Stage, "trial.stages:run", memory_limit=512),
+        ProcessType("trial.server", "Server", Stage, command=("serve", "--port={port}"), cpu_limit=0.5),
+    ]
+
+@hookimpl
+def quarterdeck_controllers():
+    return [Controller("trial.retrain", "Retrain", "trial.loops:look", Stage, 5.0, ("trial",), enabled=True)]
+
+@hookimpl
+def quarterdeck_commands():
+    return [Command("top", "trial.commands:top", Stage, "What is busy.")]
+
+@hookimpl
+def quarterdeck_job_finished(event):
+    raise SystemExit("called while declaring")
+
+@hookimpl
+def quarterdeck_finding():
+    raise SystemExit("called while declaring")
+
+@hookimpl
+def quarterdeck_authorize(request):
+    raise SystemExit("called while declaring")
+""")
+    assert declaration.phase is PluginPhase.READY, declaration.error
+    catalogue = declaration.catalogue
+    assert catalogue is not None
+    stage, server = catalogue.processes
+    assert (stage.implementation, stage.memory_limit, stage.command) == ("trial.stages:run", 512, ())
+    assert (server.command, server.cpu_limit) == (("serve", "--port={port}"), 0.5)
+    assert stage.parameters["properties"]["port"]["minimum"] == 1
+    controller = catalogue.controllers[0]
+    assert (controller.interval, controller.backend_types, controller.enabled) == (5.0, ("trial",), True)
+    assert catalogue.commands[0].handler == "trial.commands:top"
+    assert catalogue.event_hooks == ("quarterdeck_finding", "quarterdeck_job_finished")
+    assert catalogue.authorizes
+
+
 def hook(name: str, *items: str) -> str:
     return f"\n@hookimpl\ndef quarterdeck_{name}():\n    return [{', '.join(items)}]\n"
 
@@ -173,6 +223,46 @@ WRONG = {
     "a malformed implementation": (hook("jobs", 'JobType("trial.x", "T", "trial.jobs.run")'), "no import string"),
     "a job that is never tried": (hook("jobs", 'JobType("trial.x", "T", "a:b", max_attempts=0)'), "out of range"),
     "a malformed module to preload": (hook("jobs", 'JobType("trial.x", "T", "a:b", preload=("os; x",))'), "no module"),
+    "a process that nothing runs": (hook("processes", 'ProcessType("a.b", "T")'), "neither implementation nor command"),
+    "a process that two things run": (
+        hook("processes", 'ProcessType("a.b", "T", implementation="a:b", command=("c",))'),
+        "both an implementation and a command",
+    ),
+    "a process with a malformed implementation": (
+        hook("processes", 'ProcessType("a.b", "T", implementation="a.b")'),
+        "no import string",
+    ),
+    "a process whose command names no program": (
+        hook("processes", 'ProcessType("a.b", "T", command=("",))'),
+        "program",
+    ),
+    "a process whose command has an unknown parameter": (
+        hook("processes", 'ProcessType("a.b", "T", command=("c", "{port}"))'),
+        "{port}, which is none of its parameters",
+    ),
+    "a process that is hung at once": (
+        hook("processes", 'ProcessType("a.b", "T", implementation="a:b", heartbeat_timeout=0)'),
+        "time-out that is out of range",
+    ),
+    "a process with a negative limit": (
+        hook("processes", 'ProcessType("a.b", "T", implementation="a:b", memory_limit=-1)'),
+        "limit that is out of range",
+    ),
+    "a controller that never rests": (hook("controllers", 'Controller("a.b", "T", "a:b", interval=0)'), "every 0 s"),
+    "a controller of an unknown backend type": (
+        hook("controllers", 'Controller("a.b", "T", "a:b", backend_types=("x",))'),
+        "unknown backend type 'x'",
+    ),
+    "a command with a malformed name": (hook("commands", 'Command("Top!", "a:b")'), "no id of a command"),
+    "a command with a malformed handler": (hook("commands", 'Command("top", "a")'), "no import string"),
+    "a command with a reserved parameter": (
+        "class P(Struct):\n    json: bool = False\n" + hook("commands", 'Command("top", "a:b", P)'),
+        "option of the command line",
+    ),
+    "an event hook with another argument": (
+        "\n@hookimpl\ndef quarterdeck_finding(finding):\n    pass\n",
+        "does not fit",
+    ),
     "a backend type of another plugin": (hook("backend_types", 'BackendType("other.x", "T", "a:b")'), "plugin's id"),
     "two embedded backend types": (
         hook(

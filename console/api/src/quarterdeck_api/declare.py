@@ -24,15 +24,18 @@ from quarterdeck_api.catalogue import (
     BackendTypeInfo,
     Catalogue,
     CheckInfo,
+    CommandInfo,
+    ControllerInfo,
     JobTypeInfo,
     KeymapInfo,
     KindInfo,
     PluginInfo,
     PluginPhase,
+    ProcessTypeInfo,
     SampleInfo,
     ThemeInfo,
 )
-from quarterdeck_api.declarations import Action, BackendType, JobType, Kind, Sample
+from quarterdeck_api.declarations import Action, BackendType, Command, Controller, JobType, Kind, ProcessType, Sample
 from quarterdeck_api.declare_output import Declaration, PrivateOutput, describe_exception, limit_files
 from quarterdeck_api.declare_rules import SHARED_KINDS, compatibility_fault, faults
 from quarterdeck_api.declare_schema import plain_schema
@@ -48,7 +51,12 @@ _LARGEST_FILE = 64 * 1024 * 1024
 
 _HOOK_PREFIX = "quarterdeck_"
 _IDENTITY_HOOK = "quarterdeck_plugin"
+_AUTHORIZE_HOOK = "quarterdeck_authorize"
 _HOOKS = frozenset(name for name in vars(HookSpecification) if name.startswith(_HOOK_PREFIX))
+#: Hooks that are told or asked something: they are called in the host only, never while declaring.
+_HOST_HOOKS = frozenset(
+    name for name in _HOOKS if len(inspect.signature(getattr(HookSpecification, name)).parameters) > 1
+)
 
 
 class DeclarationFault(QuarterdeckError):
@@ -73,10 +81,12 @@ def declare(module_name: str, paths: list[str]) -> Catalogue:
         manager.register(module)
     except pluggy.PluginValidationError as error:
         raise DeclarationFault(
-            PluginPhase.VALIDATE, f"a hook does not fit: {' '.join(str(error).split())}", "hooks take no arguments"
+            PluginPhase.VALIDATE,
+            f"a hook does not fit: {' '.join(str(error).split())}",
+            "give it the arguments that quarterdeck_api.hooks says: `event`, `request`, or none",
         ) from error
-    answers = {name: _call(name, getattr(manager.hook, name)) for name in _HOOKS - {_IDENTITY_HOOK}}
-    catalogue = _catalogue(plugin, answers)
+    answers = {name: _call(name, getattr(manager.hook, name)) for name in _HOOKS - _HOST_HOOKS - {_IDENTITY_HOOK}}
+    catalogue = _catalogue(plugin, answers, {name for name in _HOST_HOOKS if name in vars(module)})
     wrong = list(faults(catalogue))
     if wrong:
         more = f" (and {len(wrong) - 1} more: {'; '.join(each.message for each in wrong[1:4])})" if wrong[1:] else ""
@@ -145,7 +155,7 @@ def _call(name: str, hook: Callable[[], list[object]]) -> object:
     return answers[0] if answers else None
 
 
-def _catalogue(plugin: PluginInfo, answers: dict[str, object]) -> Catalogue:
+def _catalogue(plugin: PluginInfo, answers: dict[str, object], host_hooks: set[str]) -> Catalogue:
     def items(name: str, kind: type[T]) -> list[tuple[str, T]]:
         return _items(name, answers[name], kind)
 
@@ -168,6 +178,20 @@ def _catalogue(plugin: PluginInfo, answers: dict[str, object]) -> Catalogue:
         checks=tuple(_checked(each, CheckInfo, where) for where, each in items("quarterdeck_checks", CheckInfo)),
         themes=tuple(_checked(each, ThemeInfo, where) for where, each in items("quarterdeck_themes", ThemeInfo)),
         keymaps=tuple(_checked(each, KeymapInfo, where) for where, each in items("quarterdeck_keymaps", KeymapInfo)),
+        processes=tuple(
+            _converted(each, ProcessTypeInfo, where, parameters=_schema(each.parameters, where))
+            for where, each in items("quarterdeck_processes", ProcessType)
+        ),
+        controllers=tuple(
+            _converted(each, ControllerInfo, where, parameters=_schema(each.parameters, where))
+            for where, each in items("quarterdeck_controllers", Controller)
+        ),
+        commands=tuple(
+            _converted(each, CommandInfo, where, parameters=_schema(each.parameters, where))
+            for where, each in items("quarterdeck_commands", Command)
+        ),
+        event_hooks=tuple(sorted(host_hooks - {_AUTHORIZE_HOOK})),
+        authorizes=_AUTHORIZE_HOOK in host_hooks,
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from quarterdeck_api import API_VERSION
-from quarterdeck_api.catalogue import ActionInfo, Catalogue, JsonSchema, KindInfo
+from quarterdeck_api.catalogue import Catalogue, JsonSchema, KindInfo, ProcessTypeInfo
 from quarterdeck_api.errors import ErrorReport, UsageError
 from quarterdeck_api.filters import COMMON_FIELDS
 from quarterdeck_api.nearest import nearest
@@ -43,12 +43,16 @@ RESERVED_PARAMETERS = frozenset(
     ]
 )
 
+#: Options that every command of a plugin has.
+RESERVED_COMMAND_PARAMETERS = frozenset(["help", "json"])
+
 _PLUGIN_ID = re.compile(r"[a-z][a-z0-9-]*")
 _WORD_ID = re.compile(r"[a-z][a-z0-9-]*")
 _DOTTED_ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
 _COLUMN_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _IMPORT_STRING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _COMMON = frozenset(column.id for column in COMMON_FIELDS)
 
 
@@ -84,6 +88,9 @@ def faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
     yield from _action_faults(catalogue)
     yield from _schema_faults(catalogue)
     yield from _implementation_faults(catalogue)
+    yield from _job_faults(catalogue)
+    yield from _process_faults(catalogue)
+    yield from _controller_faults(catalogue)
 
 
 def _fault(sentence: str, remedy: str) -> ErrorReport:
@@ -109,6 +116,9 @@ def _id_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
         ("action", [each.id for each in catalogue.actions], _DOTTED_ID),
         ("job", [each.id for each in catalogue.jobs], _DOTTED_ID),
         ("check", [each.id for each in catalogue.checks], _DOTTED_ID),
+        ("process", [each.id for each in catalogue.processes], _DOTTED_ID),
+        ("controller", [each.id for each in catalogue.controllers], _DOTTED_ID),
+        ("command", [each.name for each in catalogue.commands], _WORD_ID),
         ("theme", [each.name for each in catalogue.themes], _WORD_ID),
         ("keymap", [each.name for each in catalogue.keymaps], _WORD_ID),
         ("sample", [each.name for each in catalogue.samples], re.compile(r"[a-z0-9][a-z0-9_-]*")),
@@ -162,15 +172,16 @@ def _action_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
                 yield _fault(f"action {action.id!r} is for the unknown kind {kind!r}", nearest(kind, kinds))
         if action.job and action.job not in jobs:
             yield _fault(f"action {action.id!r} starts the unknown job {action.job!r}", nearest(action.job, jobs))
-        yield from _parameter_faults(action)
+        yield from _parameter_faults(f"action {action.id!r}", action.parameters, RESERVED_PARAMETERS)
+    for command in catalogue.commands:
+        yield from _parameter_faults(f"command {command.name!r}", command.parameters, RESERVED_COMMAND_PARAMETERS)
 
 
-def _parameter_faults(action: ActionInfo) -> Iterator[ErrorReport]:
-    for name in action.parameters["properties"]:
-        if str(name).replace("_", "-").lower() in RESERVED_PARAMETERS:
+def _parameter_faults(of: str, parameters: JsonSchema, reserved: frozenset[str]) -> Iterator[ErrorReport]:
+    for name in parameters["properties"]:
+        if str(name).replace("_", "-").lower() in reserved:
             yield _fault(
-                f"parameter {name!r} of action {action.id!r} bears the name of an option of the command line",
-                "call it something else",
+                f"parameter {name!r} of {of} bears the name of an option of the command line", "call it something else"
             )
 
 
@@ -183,8 +194,13 @@ def _schema_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
                     "call it something else",
                 )
         yield from _unusable_schema(f"settings of backend type {backend_type.id!r}", backend_type.settings)
-    for action in catalogue.actions:
-        yield from _unusable_schema(f"parameters of action {action.id!r}", action.parameters)
+    for what, parameters in (
+        *((f"action {each.id!r}", each.parameters) for each in catalogue.actions),
+        *((f"process {each.id!r}", each.parameters) for each in catalogue.processes),
+        *((f"controller {each.id!r}", each.parameters) for each in catalogue.controllers),
+        *((f"command {each.name!r}", each.parameters) for each in catalogue.commands),
+    ):
+        yield from _unusable_schema(f"parameters of {what}", parameters)
 
 
 def _unusable_schema(what: str, schema: JsonSchema) -> Iterator[ErrorReport]:
@@ -198,13 +214,20 @@ def _unusable_schema(what: str, schema: JsonSchema) -> Iterator[ErrorReport]:
 
 
 def _implementation_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    with_implementation = [each for each in catalogue.processes if each.implementation]
     for what, text in (
         *((f"the factory of backend type {each.id!r}", each.factory) for each in catalogue.backend_types),
         *((f"the implementation of job {each.id!r}", each.implementation) for each in catalogue.jobs),
         *((f"the implementation of check {each.id!r}", each.implementation) for each in catalogue.checks),
+        *((f"the implementation of process {each.id!r}", each.implementation) for each in with_implementation),
+        *((f"the implementation of controller {each.id!r}", each.implementation) for each in catalogue.controllers),
+        *((f"the handler of command {each.name!r}", each.handler) for each in catalogue.commands),
     ):
         if not _IMPORT_STRING.fullmatch(text):
             yield _fault(f"{what} is no import string: {text!r}", "write package.module:name")
+
+
+def _job_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
     for job in catalogue.jobs:
         for module in job.preload:
             if not _MODULE.fullmatch(module):
@@ -213,6 +236,43 @@ def _implementation_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
             yield _fault(
                 f"job {job.id!r} has a limit that is out of range", "attempts are at least 1, times not negative"
             )
+
+
+def _process_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    for process in catalogue.processes:
+        if bool(process.implementation) == bool(process.command):
+            both = "both an implementation and a command" if process.command else "neither implementation nor command"
+            yield _fault(f"process {process.id!r} has {both}", "give it one of the two")
+        yield from _command_faults(process)
+        if process.heartbeat_timeout <= 0 or process.ready_timeout <= 0:
+            yield _fault(f"process {process.id!r} has a time-out that is out of range", "time-outs are more than 0 s")
+        if process.grace < 0 or process.memory_limit < 0 or process.cpu_limit < 0:
+            yield _fault(f"process {process.id!r} has a limit that is out of range", "limits are not negative")
+
+
+def _command_faults(process: ProcessTypeInfo) -> Iterator[ErrorReport]:
+    if process.command and not process.command[0].strip():
+        yield _fault(f"the command of process {process.id!r} names no program", "put the program first")
+    known = [str(name) for name in process.parameters["properties"]]
+    for name in (name for word in process.command for name in _PLACEHOLDER.findall(word)):
+        if name not in known:
+            yield _fault(
+                f"the command of process {process.id!r} has {{{name}}}, which is none of its parameters",
+                nearest(name, known),
+            )
+
+
+def _controller_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
+    backend_types = [each.id for each in catalogue.backend_types]
+    for controller in catalogue.controllers:
+        if controller.interval <= 0:
+            yield _fault(f"controller {controller.id!r} looks every {controller.interval:g} s", "make it more than 0 s")
+        for each in controller.backend_types:
+            if each not in backend_types:
+                yield _fault(
+                    f"controller {controller.id!r} is for the unknown backend type {each!r}",
+                    nearest(each, backend_types),
+                )
 
 
 def _known_kinds(kinds: Iterable[KindInfo]) -> set[str]:
