@@ -51,6 +51,22 @@ class ManyBackend:
         return context.resource("model", name, cells=cells, health=health, state="listed", since=1.7e9, uid=name)
 
 
+class TickingBackend:
+    """One model whose state is the time at which it was pushed, again and again."""
+
+    def watch(self, context: WatchContext) -> None:
+        first = True
+        while not context.wait(0.0 if first else 0.25):
+            state = f"at {time.time():.4f}"
+            context.emit(Upsert(context.resource("model", "clock", cells={}, state=state, since=1.7e9)))
+            if first:
+                context.emit(Synced(("model",)))
+            first = False
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class StuckBackend:
     """Hangs when it is watched, whatever it is told."""
 
@@ -67,6 +83,11 @@ class StuckBackend:
 def open_many(name: str, settings: RowsSettings) -> ManyBackend:
     """Opens the backend with many models."""
     return ManyBackend(settings)
+
+
+def open_ticking(name: str, settings: StuckSettings) -> TickingBackend:
+    """Opens the backend whose one model tells when it was pushed."""
+    return TickingBackend()
 
 
 def open_stuck(name: str, settings: StuckSettings) -> StuckBackend:

@@ -16,6 +16,9 @@ def quarterdeck_plugin() -> PluginInfo:
 def quarterdeck_backend_types() -> list[BackendType]:
     return [
         BackendType("rows.many", "Many models", "quarterdeck_rows.backends:open_many", RowsSettings),
+        BackendType(
+            "rows.ticking", "Tells when it was pushed", "quarterdeck_rows.backends:open_ticking", StuckSettings
+        ),
         BackendType("rows.stuck", "Never answers", "quarterdeck_rows.backends:open_stuck", StuckSettings),
     ]
 

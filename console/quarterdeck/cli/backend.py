@@ -8,6 +8,7 @@ import click
 
 from quarterdeck.cli.backend_settings import read_backend_settings, setting_lines
 from quarterdeck.cli.cells import time_text
+from quarterdeck.cli.choices import BACKEND
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.reloading import RELOAD_TIMEOUT, reload_after_edit
 from quarterdeck.cli.session import open_session
@@ -58,7 +59,7 @@ def list_backends(as_json: bool) -> None:
 
 
 @command.command("test")
-@click.argument("name")
+@click.argument("name", type=BACKEND)
 @_JSON
 def test(name: str, as_json: bool) -> int:
     """Ask a backend what it is, connecting anew when it is not connected; exits with 3 when it cannot be reached."""
@@ -127,7 +128,7 @@ def add(
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", type=BACKEND)
 @_JSON
 def remove(name: str, as_json: bool) -> int:
     """Take a backend out of the configuration file, and disconnect from it when a runtime runs."""

@@ -2,6 +2,7 @@
 
 import click
 
+from quarterdeck.cli.choices import ADDRESS
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.documents import write_document
 from quarterdeck.cli.session import open_session
@@ -14,7 +15,7 @@ DESCRIBE_TIMEOUT = 30.0
 
 
 @click.command("describe")
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(address: str, as_json: bool) -> None:
     """Show everything about the resource at ADDRESS, as in ainode/model/arima."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from quarterdeck.cli.choices import ACTION, SETTING, ActionCommand, ActionWords
 from quarterdeck.cli.doing import Manner, carry_out
 from quarterdeck.cli.request import find_action, help_lines, read_words
 from quarterdeck.cli.session import Session, open_session
@@ -15,10 +16,12 @@ from quarterdeck_api.protocol import PARAMETERS, DoParams, ParametersParams
 from quarterdeck_api.resources import Address
 
 
-@click.command("do", context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("action", required=False)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[ADDRESS]... [--PARAMETER VALUE]...")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the resource's own.")
+@click.command("do", cls=ActionCommand, context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("action", required=False, type=ACTION)
+@click.argument("words", nargs=-1, type=ActionWords(), metavar="[ADDRESS]... [--PARAMETER VALUE]...")
+@click.option(
+    "--set", "settings", multiple=True, type=SETTING, metavar="KEY=VALUE", help="A setting of the resource's own."
+)
 @click.option("--dry-run", is_flag=True, help="Only check, and show what would be sent.")
 @click.option("--yes", is_flag=True, help="Confirm a dangerous action.")
 @click.option("--confirm", "typed_name", default="", metavar="NAME", help="Confirm by the resource's name.")

@@ -2,12 +2,13 @@
 
 import click
 
+from quarterdeck.cli.choices import BACKEND, KIND
 from quarterdeck.cli.listing import Listing, run_listing
 
 
 @click.command("get")
-@click.argument("kind")
-@click.option("-b", "--backend", default="", help="Only this backend.")
+@click.argument("kind", type=KIND)
+@click.option("-b", "--backend", default="", type=BACKEND, help="Only this backend.")
 @click.option("-f", "--filter", "filter_text", default="", help="Words, name<2, /regex/, ~fuzzy, !not; all must hold.")
 @click.option("-w", "--watch", is_flag=True, help="Go on with every change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

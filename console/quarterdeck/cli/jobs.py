@@ -2,6 +2,7 @@
 
 import click
 
+from quarterdeck.cli.choices import JOB
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.documents import write_document
 from quarterdeck.cli.doing import Manner, carry_out, wait_for
@@ -32,7 +33,7 @@ def list_jobs(filter_text: str, as_json: bool) -> int:
 
 
 @command.command("show")
-@click.argument("job")
+@click.argument("job", type=JOB)
 @_JSON
 def show(job: str, as_json: bool) -> None:
     """Show everything recorded of a job."""
@@ -45,7 +46,7 @@ def show(job: str, as_json: bool) -> None:
 
 
 @command.command("cancel")
-@click.argument("jobs", nargs=-1, required=True)
+@click.argument("jobs", nargs=-1, required=True, type=JOB)
 @_JSON
 def cancel(jobs: tuple[str, ...], as_json: bool) -> int:
     """Ask jobs to end."""
@@ -53,7 +54,7 @@ def cancel(jobs: tuple[str, ...], as_json: bool) -> int:
 
 
 @command.command("retry")
-@click.argument("jobs", nargs=-1, required=True)
+@click.argument("jobs", nargs=-1, required=True, type=JOB)
 @_JSON
 def retry(jobs: tuple[str, ...], as_json: bool) -> int:
     """Queue jobs that have ended once more."""
@@ -61,7 +62,7 @@ def retry(jobs: tuple[str, ...], as_json: bool) -> int:
 
 
 @command.command("wait")
-@click.argument("job")
+@click.argument("job", type=JOB)
 @_JSON
 def wait(job: str, as_json: bool) -> int:
     """Wait for a job and show its result; jobs that did not succeed exit with 1."""

@@ -2,6 +2,7 @@
 
 import click
 
+from quarterdeck.cli.choices import ADDRESS
 from quarterdeck.cli.session import open_session
 from quarterdeck.cli.streams import narrate, write_json, write_lines
 from quarterdeck_api.errors import ExitCode
@@ -12,7 +13,7 @@ _STREAM = 1
 
 
 @click.command("logs")
-@click.argument("address")
+@click.argument("address", type=ADDRESS)
 @click.option("-f", "--follow", is_flag=True, help="Go on with every new line.")
 @click.option("--tail", default=0, metavar="N", help="Only the last N lines; 0 shows all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")

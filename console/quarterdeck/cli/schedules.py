@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from quarterdeck.cli.choices import ACTION, SCHEDULE, SETTING, ActionCommand, ActionWords
 from quarterdeck.cli.do import own_settings
 from quarterdeck.cli.doing import Manner, carry_out
 from quarterdeck.cli.listing import Listing, run_listing
@@ -52,12 +53,14 @@ def preview(rule: str, zone: str, as_json: bool) -> int:
         return carry_out(session, request, Manner(as_json))
 
 
-@command.command("add", context_settings={"ignore_unknown_options": True})
+@command.command("add", cls=ActionCommand, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("rule")
-@click.argument("action")
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[ADDRESS] [--PARAMETER VALUE]...")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the resource's own.")
+@click.argument("action", type=ACTION)
+@click.argument("words", nargs=-1, type=ActionWords(), metavar="[ADDRESS] [--PARAMETER VALUE]...")
+@click.option(
+    "--set", "settings", multiple=True, type=SETTING, metavar="KEY=VALUE", help="A setting of the resource's own."
+)
 @_ZONE
 @click.option(
     "--misfire",
@@ -126,7 +129,7 @@ def add(
 
 
 @command.command("remove")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, type=SCHEDULE)
 @click.option("--yes", is_flag=True, help="Confirm it.")
 @_JSON
 def remove(names: tuple[str, ...], yes: bool, as_json: bool) -> int:
@@ -136,7 +139,7 @@ def remove(names: tuple[str, ...], yes: bool, as_json: bool) -> int:
 
 
 @command.command("enable")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, type=SCHEDULE)
 @_JSON
 def enable(names: tuple[str, ...], as_json: bool) -> int:
     """Let schedules request their actions again, from now on."""
@@ -144,7 +147,7 @@ def enable(names: tuple[str, ...], as_json: bool) -> int:
 
 
 @command.command("disable")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, type=SCHEDULE)
 @_JSON
 def disable(names: tuple[str, ...], as_json: bool) -> int:
     """Keep schedules, which request nothing until they are enabled."""
@@ -152,7 +155,7 @@ def disable(names: tuple[str, ...], as_json: bool) -> int:
 
 
 @command.command("run")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, type=SCHEDULE)
 @_JSON
 def run(names: tuple[str, ...], as_json: bool) -> int:
     """Request the actions of schedules now, beside their times."""
