@@ -7,9 +7,12 @@ the forecast begins.
 import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
+
+from quarterdeck.drawing.spans import Line, Span
 from quarterdeck_api.documents import ChartBlock, ChartSeries, SeriesRole
+from quarterdeck_api.visible import visible
 
 #: Dots of a braille cell by (column, row): bit values of Unicode's block 2800.
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
@@ -27,13 +30,6 @@ _SAMPLES = {
 }
 
 _Scale = Callable[[float], int]
-
-
-class Span(NamedTuple):
-    """A piece of a line: text and what it is (`axis`, `history`, `forecast`, `baseline`, `interval`, `actual`, `anomaly` or empty)."""
-
-    text: str
-    role: str
 
 
 class _Canvas:
@@ -66,9 +62,9 @@ class _Canvas:
             if 0 <= column < self.width and not self._roles[row][column]:
                 self._roles[row][column] = "bar"
 
-    def rows(self) -> list[list[Span]]:
+    def rows(self) -> list[Line]:
         """The cells as spans, neighbours of one role joined."""
-        lines: list[list[Span]] = []
+        lines: list[Line] = []
         for bits, roles in zip(self._bits, self._roles, strict=True):
             spans: list[Span] = []
             for bit, role in zip(bits, roles, strict=True):
@@ -99,7 +95,7 @@ def number_text(value: float) -> str:
     return f"{value:.6g}"
 
 
-def draw_chart(chart: ChartBlock, width: int, height: int) -> list[list[Span]]:
+def draw_chart(chart: ChartBlock, width: int, height: int) -> list[Line]:
     """Draws a chart into `width` columns and `height` lines: legend, plot with a y axis, x axis. Too small or empty: one line says so."""
     points = [
         value
@@ -192,15 +188,17 @@ def _legend(all_series: Sequence[ChartSeries], width: int) -> list[Span]:
     spans: list[Span] = []
     for series in all_series:
         role = series.role.value
-        spans += [Span(_SAMPLES[role] + " ", role), Span(series.name + "  ", "")]
+        spans += [Span(_SAMPLES[role] + " ", role), Span(visible(series.name) + "  ", "")]
         if series.lower:
             spans += [Span(_SAMPLES["interval"] + " ", "interval"), Span("interval  ", "")]
     kept: list[Span] = []
+    left = width
     for span in spans:
-        left = width - sum(len(each.text) for each in kept)
+        length = cell_len(span.text)
+        kept.append(span if length <= left else Span(set_cell_size(span.text, left), span.role))
+        left -= length
         if left <= 0:
             break
-        kept.append(Span(span.text[:left], span.role))
     return kept
 
 

@@ -1,12 +1,23 @@
-"""A document as lines of spans: facts, tables, text and charts, for console and command line alike."""
+"""A document as lines of spans: facts, tables, text, charts, trees and flows, for console and command line alike."""
 
-import textwrap
 from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
-from quarterdeck.drawing.chart import Span, draw_chart
-from quarterdeck_api.documents import Block, ChartBlock, Document, FactsBlock, TableBlock, TextBlock
+from quarterdeck.drawing.chart import draw_chart
+from quarterdeck.drawing.spans import Line as Line
+from quarterdeck.drawing.spans import Span, wrapped
+from quarterdeck.drawing.structure import draw_flow, draw_tree
+from quarterdeck_api.documents import (
+    Block,
+    ChartBlock,
+    Document,
+    FactsBlock,
+    FlowBlock,
+    TableBlock,
+    TextBlock,
+    TreeBlock,
+)
 from quarterdeck_api.resources import Cell
 from quarterdeck_api.visible import visible
 
@@ -17,8 +28,6 @@ _GAP = "  "
 #: A table's column becomes no narrower than this, even when the table does not fit.
 _NARROWEST = 6
 
-Line = list[Span]
-
 
 def document_lines(document: Document, width: int, chart_height: int = CHART_HEIGHT) -> list[Line]:
     """The document in `width` columns, blocks parted by an empty line; text from backends is made visible, not obeyed."""
@@ -26,10 +35,16 @@ def document_lines(document: Document, width: int, chart_height: int = CHART_HEI
     for block in document.blocks:
         if lines:
             lines.append([])
-        if block.title:
-            lines.append([Span(visible(block.title), "title")])
-        lines += _block_lines(block, width, chart_height)
+        lines += block_lines(block, width, chart_height)
     return lines
+
+
+def block_lines(block: Block, width: int, chart_height: int = CHART_HEIGHT) -> list[Line]:
+    """One block with its title, in `width` columns."""
+    title: list[Line] = (
+        [[Span(piece, "title")] for piece in wrapped(visible(block.title), width)] if block.title else []
+    )
+    return title + _content(block, width, chart_height)
 
 
 def document_text(document: Document, width: int) -> str:
@@ -48,37 +63,41 @@ def value_text(value: Cell) -> str:
     return visible(str(value))
 
 
-def _block_lines(block: Block, width: int, chart_height: int) -> list[Line]:
+def _content(block: Block, width: int, chart_height: int) -> list[Line]:
     match block:
         case FactsBlock():
             return _facts(block, width)
         case TableBlock():
             return _table(block, width)
         case TextBlock():
-            return [[Span(piece, "")] for line in block.text.splitlines() for piece in _wrapped(visible(line), width)]
+            return [[Span(piece, "")] for line in block.text.splitlines() for piece in wrapped(visible(line), width)]
         case ChartBlock():
             return draw_chart(block, width, chart_height)
+        case TreeBlock():
+            return draw_tree(block, width)
+        case FlowBlock():
+            return draw_flow(block, width)
 
 
 def _facts(block: FactsBlock, width: int) -> list[Line]:
-    margin = min(max((cell_len(fact.label) for fact in block.facts), default=0), width // 3)
+    labels = [visible(fact.label) for fact in block.facts]
+    margin = min(max(map(cell_len, labels), default=0), width // 3)
     lines: list[Line] = []
-    for fact in block.facts:
-        wrapped = textwrap.wrap(value_text(fact.value), max(width - margin - 2, 10)) or [""]
-        for number, piece in enumerate(wrapped):
-            label = visible(fact.label) if number == 0 else ""
-            lines.append([Span(set_cell_size(label, margin) + "  ", "label"), Span(piece, "")])
+    for label, fact in zip(labels, block.facts, strict=True):
+        for number, piece in enumerate(wrapped(value_text(fact.value), max(width - margin - 2, 10))):
+            lines.append([Span(set_cell_size("" if number else label, margin) + "  ", "label"), Span(piece, "")])
     return lines
 
 
 def _table(block: TableBlock, width: int) -> list[Line]:
     rows = [[value_text(cell) for cell in row] for row in block.rows]
     right = [_numeric([row[index] for row in block.rows]) for index in range(len(block.columns))]
-    columns = [[title, *(row[index] for row in rows)] for index, title in enumerate(block.columns)]
+    titles = [visible(title) for title in block.columns]
+    columns = [[title, *(row[index] for row in rows)] for index, title in enumerate(titles)]
     wanted = [max(map(cell_len, column)) for column in columns]
     least = [max((cell_len(word) for text in column for word in text.split()), default=0) for column in columns]
     widths = column_widths(wanted, least, width)
-    lines = _table_row(list(block.columns), widths, right, "label")
+    lines = _table_row(titles, widths, right, "label")
     for row in rows:
         lines += _table_row(row, widths, right, "")
     return lines
@@ -104,7 +123,7 @@ def _numeric(cells: Sequence[Cell]) -> bool:
 
 
 def _table_row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool], role: str) -> list[Line]:
-    cells = [_wrapped(text, size) for text, size in zip(texts, widths, strict=True)]
+    cells = [wrapped(text, size) for text, size in zip(texts, widths, strict=True)]
     lines: list[Line] = []
     for number in range(max(map(len, cells), default=0)):
         pieces = [cell[number] if number < len(cell) else "" for cell in cells]
@@ -114,11 +133,3 @@ def _table_row(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool
         ]
         lines.append([Span(_GAP.join(padded).rstrip(), role)])
     return lines
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` columns: between words where that is possible; nothing is left out."""
-    if cell_len(text) <= width:
-        return [text]
-    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
-    return [piece for line in lines for piece in chop_cells(line, width)]

@@ -3,18 +3,9 @@
 from msgspec import Struct
 from rich.style import Style
 
+from quarterdeck.drawing.glyphs import GLYPHS as GLYPHS
 from quarterdeck_api.catalogue import ThemeInfo
 from quarterdeck_api.resources import Health
-
-GLYPHS = {
-    Health.OK: "●",
-    Health.BUSY: "◐",
-    Health.DEGRADED: "▲",
-    Health.FAILED: "✖",
-    Health.STOPPED: "■",
-    Health.UNKNOWN: "?",
-}
-
 
 #: The background of a theme made of the terminal's own colours, whose names stand in it instead of #rrggbb.
 TERMINAL_BACKGROUND = "default"
