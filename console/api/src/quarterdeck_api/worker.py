@@ -23,6 +23,7 @@ from quarterdeck_api.host_protocol import JOB_CANCEL, JOB_ENDED, JOB_START, JobE
 from quarterdeck_api.import_string import load_object
 from quarterdeck_api.job_context import OutputLog, RunningJob
 from quarterdeck_api.job_execution import execute
+from quarterdeck_api.lifeline import die_with_parent, end_with, take_standard_input
 from quarterdeck_api.spool import write_result
 from quarterdeck_api.wire import LineReader, Message, Method, decode_message, decode_value, encode_message, encode_value
 from quarterdeck_api.worker_protocol import WORKER_FD_VARIABLE, WORKER_READY, WorkerReady
@@ -30,7 +31,6 @@ from quarterdeck_api.worker_protocol import WORKER_FD_VARIABLE, WORKER_READY, Wo
 P = TypeVar("P")
 
 _READ_BYTES = 256 * 1024
-_PR_SET_PDEATHSIG = 1
 
 
 class SocketChannel:
@@ -101,9 +101,8 @@ def run_job(job: RunningJob, channel: SocketChannel) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the worker until its guard is gone; the exit code is 1 when a result could not be stored."""
     options = _options(arguments)
-    _die_with_parent()
-    life = _take_standard_input()
-    _start_thread("life pipe", lambda: _end_with(life))
+    die_with_parent()
+    end_with(take_standard_input())
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     connection = socket.socket(fileno=int(os.environ.pop(WORKER_FD_VARIABLE)))
@@ -130,33 +129,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--preload", default="", help="modules to import first, separated by commas")
     parser.add_argument("--path", action="append", default=[], help="a folder to put in front of sys.path")
     return parser.parse_args(arguments)
-
-
-def _die_with_parent() -> None:
-    """Asks the Linux kernel to kill this process when its guard dies, even while native code holds the interpreter."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)  # The guard died in between, so the signal will never come.
-
-
-def _take_standard_input() -> int:
-    """Moves the life pipe away from descriptor 0, so that a job that reads standard input finds it empty."""
-    life = os.dup(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return life
-
-
-def _end_with(life: int) -> None:
-    while os.read(life, 1):
-        continue
-    os._exit(1)
 
 
 def _start_thread(name: str, run: Any) -> None:
