@@ -13,9 +13,10 @@ from quarterdeck_api.backend import Interest
 from quarterdeck_api.backend_factory import convert_settings, make_backend
 from quarterdeck_api.catalogue import Catalogue, Column, ColumnType, KindInfo, PluginInfo
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.host.context import HostWatchContext
+from quarterdeck_api.host.context import HostWatchContext, WatchOutlets
 from quarterdeck_api.host.polling import Poller
 from quarterdeck_api.host.pool import CallAbandonedError, CallNotStartedError, CallPool
+from quarterdeck_api.processes import ControlAnswer, ControlMessage
 from quarterdeck_api.resources import Change, Health, Link, Remove, Resource, Synced, Unreachable, Upsert
 
 CATALOGUE = Catalogue(
@@ -85,7 +86,12 @@ def test_a_call_that_hangs_is_abandoned_and_counted_until_it_returns(gate: threa
 
 
 def context(emitted: list[Change], interest: Interest = Interest.FOREGROUND) -> HostWatchContext:
-    return HostWatchContext("plant", CATALOGUE, interest, emitted.append)
+    outlets = WatchOutlets(lambda samples: None, lambda findings: None, _send_nothing)
+    return HostWatchContext("plant", CATALOGUE, interest, emitted.append, outlets)
+
+
+def _send_nothing(instance: str, message: ControlMessage, timeout: float) -> ControlAnswer:
+    return ControlAnswer(f"{instance}: {message.name}")
 
 
 def test_resources_get_their_cells_in_the_catalogues_order() -> None:

@@ -20,12 +20,14 @@ from quarterdeck_api.errors import (
 )
 from quarterdeck_api.host.backoff import backoff_delay
 from quarterdeck_api.host.breaker import CircuitBreaker
-from quarterdeck_api.host.context import HostWatchContext
+from quarterdeck_api.host.context import HostWatchContext, WatchOutlets
 from quarterdeck_api.host.detached import DetachedCall
 from quarterdeck_api.host.faults import as_error, log_fault
 from quarterdeck_api.host.pool import CallAbandonedError, CallNotStartedError, CallPool
+from quarterdeck_api.host.reporting import BackendReporter
 from quarterdeck_api.host.sender import ChangeSender
 from quarterdeck_api.host_protocol import OpenBackend
+from quarterdeck_api.processes import ControlAnswer, ControlMessage
 from quarterdeck_api.resources import Unreachable
 
 C = TypeVar("C")
@@ -39,13 +41,17 @@ SLOW_CALL_FACTOR = 2.5
 
 
 class BackendTools(Struct, frozen=True):
-    """What every backend of a host shares. `call_timeout` in seconds."""
+    """What every backend of a host shares. `call_timeout` in seconds.
+
+    `send` reaches managed processes: backend, instance, message and time-out to the answer; it blocks.
+    """
 
     catalogue: Catalogue
     pool: CallPool
     clock: Callable[[], float]
     rng: Random
     call_timeout: float
+    send: Callable[[str, str, ControlMessage, float], ControlAnswer]
 
 
 class BackendRunner:
@@ -55,12 +61,20 @@ class BackendRunner:
     a minute, wait for `retry`.
     """
 
-    def __init__(self, opened: OpenBackend, info: BackendTypeInfo, tools: BackendTools, sender: ChangeSender) -> None:
+    def __init__(
+        self,
+        opened: OpenBackend,
+        info: BackendTypeInfo,
+        tools: BackendTools,
+        sender: ChangeSender,
+        reporter: BackendReporter,
+    ) -> None:
         self.name = opened.name
         self._info = info
         self._settings = opened.settings
         self._tools = tools
         self._sender = sender
+        self._reporter = reporter
         self._breaker = CircuitBreaker(tools.clock)
         # One hanging backend must leave threads to the others.
         self._turn = asyncio.Semaphore(max(1, tools.pool.threads // 2))
@@ -106,6 +120,7 @@ class BackendRunner:
         """Closes the backend and opens it anew; calls are let through again."""
         async with self._changing:
             await self._end()
+            self._reporter.reset()
             self._breaker.close()
             self.start()
 
@@ -113,6 +128,7 @@ class BackendRunner:
         """Ends `watch` and closes the backend; what does not return in time is abandoned."""
         async with self._changing:
             await self._end()
+            self._reporter.close()
             self._sender.close()
 
     async def call(
@@ -236,7 +252,12 @@ class BackendRunner:
 
     async def _watch(self, backend: Backend) -> tuple[QuarterdeckError, bool]:
         """Runs `watch` in a thread of its own until it ends; gives why it ended, and whether it had said everything."""
-        context = HostWatchContext(self.name, self._tools.catalogue, self._interest, self._sender.emit)
+        outlets = WatchOutlets(
+            self._reporter.metrics,
+            self._reporter.findings,
+            lambda instance, message, timeout: self._tools.send(self.name, instance, message, timeout),
+        )
+        context = HostWatchContext(self.name, self._tools.catalogue, self._interest, self._sender.emit, outlets)
         self._context = context
         self._sender.begin()
         self._watching = DetachedCall(lambda: backend.watch(context), f"watch {self.name}")

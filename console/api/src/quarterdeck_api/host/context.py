@@ -1,13 +1,25 @@
 """What a backend's `watch` is given: where changes go, who looks, and when to end."""
 
 import threading
-from collections.abc import Callable
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
 
 from quarterdeck_api.backend import Interest
 from quarterdeck_api.catalogue import Catalogue
-from quarterdeck_api.errors import UsageError
-from quarterdeck_api.resources import Cell, Change, Health, Link, Remove, Resource, Synced, Upsert
+from quarterdeck_api.findings import Finding
+from quarterdeck_api.host.making import BackendResources
+from quarterdeck_api.metrics import MetricSample
+from quarterdeck_api.processes import ControlAnswer, ControlMessage
+from quarterdeck_api.resources import Cell, Change, Remove, Resource, Synced, Upsert
+
+
+class WatchOutlets(Struct, frozen=True):
+    """Where what a backend says beside its changes goes; all may be called from any thread."""
+
+    metrics: Callable[[Sequence[MetricSample]], None]
+    findings: Callable[[Sequence[Finding]], None]
+    send: Callable[[str, ControlMessage, float], ControlAnswer]
 
 
 class HostWatchContext:
@@ -16,10 +28,17 @@ class HostWatchContext:
     `sink` takes the changes until `stop`; what an abandoned `watch` emits afterwards is dropped.
     """
 
-    def __init__(self, backend: str, catalogue: Catalogue, interest: Interest, sink: Callable[[Change], None]) -> None:
-        self._backend = backend
-        self._catalogue = catalogue
+    def __init__(
+        self,
+        backend: str,
+        catalogue: Catalogue,
+        interest: Interest,
+        sink: Callable[[Change], None],
+        outlets: WatchOutlets,
+    ) -> None:
+        self._resources = BackendResources(backend, catalogue)
         self._sink = sink
+        self._outlets = outlets
         self._condition = threading.Condition()
         self._interest = interest
         self._unseen_interest = False
@@ -69,14 +88,33 @@ class HostWatchContext:
         Raises UsageError for a resource of another backend or of a kind that is not mirrored, and for what is not a change.
         """
         if isinstance(change, Upsert):
-            self._check_address(change.resource.address)
+            self._resources.check_mirrored(change.resource.address)
         elif isinstance(change, Remove):
-            self._check_address(change.address)
+            self._resources.check_mirrored(change.address)
         if self._stopped:
             return
         if isinstance(change, Synced):
             self._synced = True
         self._sink(change)
+
+    def metric(self, samples: Sequence[MetricSample]) -> None:
+        """Reports samples of metrics; never blocks. What is not a finite number is a gap and left out.
+
+        Raises UsageError for a sample of another backend, or one that is not as typed.
+        """
+        for sample in samples:
+            self._resources.check_own(sample.address)
+        if not self._stopped:
+            self._outlets.metrics(samples)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Says everything that needs attention now; never blocks. Raises UsageError for more than 1,000, or for what is no finding."""
+        if not self._stopped:
+            self._outlets.findings(findings)
+
+    def send(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
+        """Sends a control message to a managed process and waits for its answer; raises UnreachableError or UnknownOutcomeError."""
+        return self._outlets.send(instance, message, timeout)
 
     def resource(
         self,
@@ -97,53 +135,16 @@ class HostWatchContext:
 
         Raises UsageError for an unknown kind, column or health. Without `uid` the name identifies the resource.
         """
-        info = self._catalogue.kind(kind)
-        if info is None:
-            known = tuple(each.id for each in self._catalogue.kinds)
-            raise UsageError(
-                f"plugin {self._catalogue.plugin.id} declares no kind {kind!r}",
-                _declare("quarterdeck_kinds", kind, known),
-            )
-        if not name:
-            raise UsageError(f"a {kind} of {self._backend} has an empty name", "give every resource a name")
-        columns = self._catalogue.columns(kind)
-        unknown = [column for column in cells if column not in columns]
-        if unknown:
-            raise UsageError(f"kind {kind} has no column {unknown[0]!r}", _declare("its columns", unknown[0], columns))
-        try:
-            found_health = Health(health)
-        except ValueError:
-            words = ", ".join(each.value for each in Health)
-            raise UsageError(f"{health!r} is not a health of {kind} {name}", f"use one of {words}") from None
-        return Resource(
-            address=f"{self._backend}/{kind}/{name}",
-            uid=uid or name,
-            health=found_health,
+        return self._resources(
+            kind,
+            name,
+            cells=cells,
+            health=health,
             state=state,
             reason=reason,
             since=since,
-            cells=tuple(cells.get(column) for column in columns),
+            uid=uid,
             parent=parent,
-            links=tuple(Link(relation, address) for relation, address in (links or {}).items()),
-            actions_off=actions_off or {},
+            links=links,
+            actions_off=actions_off,
         )
-
-    def _check_address(self, address: str) -> None:
-        backend, _, rest = address.partition("/")
-        kind, _, name = rest.partition("/")
-        info = self._catalogue.kind(kind)
-        if backend != self._backend or not name:
-            raise UsageError(
-                f"{address!r} is not an address of {self._backend}", "build resources with context.resource"
-            )
-        if info is None or not info.mirrored:
-            raise UsageError(
-                f"{address} is of a kind that is not mirrored", "declare the kind, or leave it to browsing"
-            )
-
-
-def _declare(where: str, name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return (
-        f"did you mean {close[0]}?" if close else f"declare it in {where}; declared are: {', '.join(known) or 'none'}"
-    )

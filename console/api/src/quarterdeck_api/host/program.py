@@ -24,13 +24,14 @@ from quarterdeck_api.backend import (
 )
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.documents import Document
-from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UsageError
+from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UnreachableError, UsageError
 from quarterdeck_api.host.backends import BackendRunner, BackendTools
 from quarterdeck_api.host.exits import HostExit
 from quarterdeck_api.host.faults import log_fault
 from quarterdeck_api.host.host_jobs import HostJobs, LoopChannel
 from quarterdeck_api.host.memory import resident_bytes
 from quarterdeck_api.host.pool import CallPool
+from quarterdeck_api.host.reporting import BackendReporter
 from quarterdeck_api.host.sender import ENCODED_CHANGES, ChangeSender
 from quarterdeck_api.host_protocol import (
     BACKEND_CLOSE,
@@ -47,6 +48,8 @@ from quarterdeck_api.host_protocol import (
     CREDIT,
     HEARTBEAT,
     HEARTBEAT_SECONDS,
+    HOST_FINDINGS,
+    HOST_METRICS,
     JOB_CANCEL,
     JOB_START,
     BackendName,
@@ -59,6 +62,7 @@ from quarterdeck_api.host_protocol import (
 )
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.peer import Peer
+from quarterdeck_api.processes import ControlAnswer, ControlMessage
 from quarterdeck_api.protocol import AddressParams, CompleteParams, CompleteResult, ParametersParams
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing, check_protocol
 
@@ -126,7 +130,7 @@ class HostProgram:
             raise
         pool = CallPool(wanted.pool_threads, self._calls_are_stuck)
         self._configured = _Configured(
-            BackendTools(wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout),
+            BackendTools(wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout, self._send_to_process),
             HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend),
         )
         return HostReady(PROTOCOL_VERSION, os.getpid(), API_VERSION)
@@ -144,7 +148,12 @@ class HostProgram:
             lambda changes: self._peer.notify(ENCODED_CHANGES, changes),
             lambda report: self._peer.notify(BACKEND_REPORT, report),
         )
-        runner = BackendRunner(wanted, info, tools, sender)
+        reporter = BackendReporter(
+            wanted.name,
+            lambda samples: self._peer.notify(HOST_METRICS, samples),
+            lambda findings: self._peer.notify(HOST_FINDINGS, findings),
+        )
+        runner = BackendRunner(wanted, info, tools, sender, reporter)
         self._backends[wanted.name] = runner
         runner.start()
         return Nothing()
@@ -202,6 +211,12 @@ class HostProgram:
     async def _start_job(self, spec: JobSpec) -> Nothing:
         self._tools_and_jobs().jobs.start(spec)
         return Nothing()
+
+    def _send_to_process(self, backend: str, instance: str, message: ControlMessage, timeout: float) -> ControlAnswer:
+        raise UnreachableError(
+            f"{instance} of {backend} cannot be told {message.name!r}: it has not connected to this host",
+            "start the process, or wait until it has connected",
+        )
 
     def _set_interest(self, wanted: InterestParams) -> None:
         runner = self._backends.get(wanted.name)
