@@ -73,9 +73,9 @@ async def main():
         file.write(f"{os.getpid()} {os.getcwd()} {os.getsid(0)}\\n")
     store = Store(time.time)
     store.set_backend(BackendState("plant", "t.x", "t", "T", "connecting"))
-    wanted = tuple(name for name in os.environ.get("TEST_WANTED", "").split(",") if name)
+    wanted = [name for name in os.environ.get("TEST_WANTED", "").split(",") if name]
     protocol = os.environ.get("TEST_PROTOCOL", PROTOCOL_VERSION)
-    hello = lambda: HelloResult(protocol, "9.9", os.getpid(), paths.home, 0.0, wanted)
+    hello = lambda: HelloResult(protocol, "9.9", os.getpid(), paths.home, 0.0, tuple(wanted))
     def offered(values):
         store.apply("plant", tuple(Upsert(Resource(f"plant/model/{name}", value)) for name, value in values.items()))
     server = Server(paths, store, OnePlugin(), hello=hello, log_source=None, on_environment=offered,
@@ -86,6 +86,9 @@ async def main():
             os._exit(3)
         if params.action == "push":
             store.apply("plant", (Upsert(Resource(f"plant/model/{params.key}", "u")),))
+        elif params.action == "want":
+            wanted.append(params.key)
+            server.want_environment((params.key,))
         elif params.action == "wait":
             await asyncio.sleep(60)
         return DoResult(())
@@ -279,6 +282,33 @@ def test_wanted_environment_is_offered_and_nothing_else(
     with BlockingConnection.open(paths, "test") as connection:
         assert connection.call(GET, GetParams("model", filter="PLANT_PASSWORD")).resources[0].uid == "secret"
         assert len(connection.call(GET, GetParams("model")).resources) == 2
+
+
+def test_a_connected_console_offers_what_a_changed_configuration_names(
+    paths: InstancePaths, runtime: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[BaseException] = []
+
+    async def scenario() -> None:
+        connection = StreamingConnection(paths, "test", on_fault=lambda _, error: faults.append(error))
+        connection.start()
+        async with asyncio.timeout(60):
+            while not connection.connected:
+                await asyncio.sleep(0.01)
+            # The runtime is started by now, so that it cannot have inherited the value.
+            monkeypatch.setenv("LATE_PASSWORD", "secret")
+            for name in ("MISSING", "LATE_PASSWORD"):
+                await connection.call(DO, DoParams("want", key=name))
+            found = await connection.call(GET, GetParams("model", filter="LATE_PASSWORD"))
+            while not found.resources:
+                await asyncio.sleep(0.01)
+                found = await connection.call(GET, GetParams("model", filter="LATE_PASSWORD"))
+            assert found.resources[0].uid == "secret"
+            assert len((await connection.call(GET, GetParams("model"))).resources) == 2
+        await connection.close()
+
+    asyncio.run(scenario())
+    assert not faults
 
 
 def test_a_runtime_of_another_major_version_is_refused_with_both_versions(

@@ -65,8 +65,7 @@ def test_a_long_detail_goes_on_below_its_node_and_beside_its_children() -> None:
     assert _text(TreeBlock(nodes), 30) == [
         "root",
         "├─ first word word word",
-        "│  │  word word word word",
-        "│  │  word",
+        "│  │  word word word word word",
         "│  └─ below",
         "└─ second",
     ]

@@ -13,7 +13,7 @@ from quarterdeck.client.launch import connect, connect_or_start
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.peer import Peer
-from quarterdeck_api.protocol import HELLO, HelloResult
+from quarterdeck_api.protocol import ENVIRONMENT_WANTED, HELLO, EnvironmentWanted, HelloParams, HelloResult
 from quarterdeck_api.wire import Method
 
 P = TypeVar("P")
@@ -63,6 +63,7 @@ class StreamingConnection:
         self._peer: Peer | None = None
         self._task: asyncio.Task[None] | None = None
         self._reason = ""
+        self._offers: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> bool:
@@ -138,6 +139,7 @@ class StreamingConnection:
         connection.setblocking(False)
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_READ_AHEAD)
         peer = Peer(reader, writer, "the runtime", self._on_fault, CLIENT_LINE_LIMIT)
+        peer.on_notification(ENVIRONMENT_WANTED, lambda wanted: self._offer(peer, wanted))
         for method, handler in self._notifications:
             peer.on_notification(method, handler)
         return peer
@@ -147,6 +149,22 @@ class StreamingConnection:
         answer = await peer.call(HELLO, mine, HELLO_TIMEOUT)
         again = second_hello(mine, answer, os.environ)
         return await peer.call(HELLO, again, HELLO_TIMEOUT) if again else answer
+
+    def _offer(self, peer: Peer, wanted: EnvironmentWanted) -> None:
+        """Says hello once more with the values that are there, for a configuration that has changed meanwhile."""
+        values = {name: os.environ[name] for name in wanted.names if name in os.environ}
+        if values:
+            task = asyncio.create_task(self._say_again(peer, values))
+            self._offers.add(task)
+            task.add_done_callback(self._offers.discard)
+
+    async def _say_again(self, peer: Peer, values: dict[str, str]) -> None:
+        mine = first_hello(self._client)
+        again = HelloParams(mine.protocol, mine.version, mine.client, mine.pid, values)
+        try:
+            await peer.call(HELLO, again, HELLO_TIMEOUT)
+        except QuarterdeckError as error:
+            self._on_fault("the offer of environment values", error)
 
     def _report(self, error: QuarterdeckError) -> None:
         if error.message != self._reason:

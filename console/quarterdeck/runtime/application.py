@@ -224,6 +224,8 @@ class Application:
         before, self._settings = self._settings, settings
         self._environment.follow(settings)
         await self._backend_set.follow(settings, before)
+        if missing := self._environment.missing():
+            self._server.want_environment(missing)
         self._publish_plugins()
         self._jobs.pump()
 

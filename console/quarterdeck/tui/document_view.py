@@ -100,8 +100,9 @@ class DocumentView(ScrollView, can_focus=True):
         drawn: list[_Drawn] = []
         for index, block in enumerate(self._document.blocks):
             before = known[index] if index < len(known) else None
-            same = before is not None and before.block == block
-            drawn.append(before if same else _Drawn(block, block_lines(block, max(width - 2, 1), chart_height)))
+            if before is None or before.block != block:
+                before = _Drawn(block, block_lines(block, max(width - 2, 1), chart_height))
+            drawn.append(before)
         self._drawn, self._drawn_size = drawn, (width, height)
         before_lines, self._lines = self._lines, _joined(drawn)
         if known:

@@ -34,6 +34,12 @@ class HelloResult(Struct, frozen=True):
     wanted_environment: tuple[str, ...] = ()
 
 
+class EnvironmentWanted(Struct, frozen=True):
+    """Environment names that the configuration has come to mention and the runtime lacks: a client that has them says hello once more."""
+
+    names: tuple[str, ...]
+
+
 class BackendState(Struct, frozen=True):
     """A configured backend as clients see it; `state` is connecting, ready, unreachable or failed, `synced` once all is known."""
 
@@ -401,6 +407,7 @@ class StopParams(Struct, frozen=True):
 
 
 HELLO = Method("hello", HelloParams, HelloResult)
+ENVIRONMENT_WANTED = Method("environment.wanted", EnvironmentWanted, Nothing)  # runtime to clients
 CATALOGUE = Method("catalogue", Nothing, CatalogueResult)
 GET = Method("get", GetParams, GetResult)
 DESCRIBE = Method("describe", AddressParams, DescribeResult)

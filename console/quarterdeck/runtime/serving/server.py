@@ -224,6 +224,11 @@ class Server:
         session.logs.close(params.stream)
         return Nothing()
 
+    def want_environment(self, names: tuple[str, ...]) -> None:
+        """Asks every client for values of environment names; those that have them say hello once more."""
+        for session in self._sessions:
+            session.want_environment(names)
+
     def _backends_changed(self) -> None:
         for session in self._sessions:
             session.backends_changed()

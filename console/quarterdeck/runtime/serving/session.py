@@ -13,7 +13,14 @@ from quarterdeck.runtime.serving.watches import INTERVAL, WatchManager
 from quarterdeck.runtime.store import Store
 from quarterdeck_api.errors import UnreachableError, UsageError
 from quarterdeck_api.peer import Peer
-from quarterdeck_api.protocol import BACKENDS_CHANGED, BackendsChanged, ClientStatus, HelloParams
+from quarterdeck_api.protocol import (
+    BACKENDS_CHANGED,
+    ENVIRONMENT_WANTED,
+    BackendsChanged,
+    ClientStatus,
+    EnvironmentWanted,
+    HelloParams,
+)
 
 #: Requests of one client that may be under way at once.
 _REQUEST_LIMIT = 1_000
@@ -69,6 +76,11 @@ class ClientSession:
     def backends_changed(self) -> None:
         """The state of a backend changed: the client will be told, once for several changes."""
         self._backends_dirty.set()
+
+    def want_environment(self, names: tuple[str, ...]) -> None:
+        """The configuration has come to mention names that the runtime lacks: the client is asked for them."""
+        if self.greeted:
+            self._outlet.notify(ENVIRONMENT_WANTED, EnvironmentWanted(names))
 
     def guarded(
         self,
