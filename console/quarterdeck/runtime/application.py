@@ -129,7 +129,8 @@ class Application:
         schedule_actions = ScheduleActions(
             self._schedules, self._scheduler, lambda request: self._requests.require_possible(request), time.time
         )
-        core_actions = CoreActions(self._jobs, self._datasets, schedule_actions, self._publish_datasets)
+        core_actions = CoreActions(self._jobs, self._datasets, self._publish_datasets)
+        core_actions.add(schedule_actions)
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
         self._requests = Requests(

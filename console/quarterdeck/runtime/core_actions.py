@@ -1,20 +1,50 @@
-"""The core's own actions: cancel and retry jobs, import and remove datasets, and what schedules can do."""
+"""The core's own actions: cancel and retry jobs, import and remove datasets, and those of its groups (schedules, controllers …)."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.runtime.borders import JobRequest
 from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, check_dataset_name
 from quarterdeck.runtime.datasets.job_types import IMPORT_JOB
 from quarterdeck.runtime.jobs.service import JobService
-from quarterdeck.runtime.schedules.actions import ScheduleActions
 from quarterdeck_api.backend import ActionResult
-from quarterdeck_api.catalogue import ActionInfo
+from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.resources import Address
+
+
+class CoreRequest(Struct, frozen=True):
+    """A short action of the core on one address (None: a standalone one), checked against the schemas; `actor` is as in the journal."""
+
+    action: str
+    address: Address | None
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Any] = {}
+    actor: str = ""
+
+
+class ActionGroup(Protocol):
+    """Some of the core's short actions, answered by one part of the runtime."""
+
+    async def check(self, request: CoreRequest) -> None:
+        """Raises UsageError or RefusedError when one of its actions is wrong in what it asks for, before anything is journalled."""
+        ...
+
+    def preview(self, request: CoreRequest) -> ActionResult | None:
+        """What one of its actions would do; None when there is no more to say than its name."""
+        ...
+
+    def own_parameters(self, action: str, address: Address) -> JsonSchema | None:
+        """The schema of `--set` for one of its actions on a resource; None when it has none."""
+        ...
+
+    async def perform(self, request: CoreRequest) -> ActionResult | None:
+        """Carries out one of its actions; None when it is not one of them."""
+        ...
 
 
 class CoreActions:
@@ -24,13 +54,16 @@ class CoreActions:
         self,
         jobs: JobService,
         datasets: DatasetCatalogue,
-        schedules: ScheduleActions,
         on_datasets: Callable[[], None],
     ) -> None:
         self._jobs = jobs
         self._datasets = datasets
-        self._schedules = schedules
         self._on_datasets = on_datasets
+        self._groups: list[ActionGroup] = []
+
+    def add(self, group: ActionGroup) -> None:
+        """Lets a part of the runtime answer for its actions."""
+        self._groups.append(group)
 
     def complete(self, request: JobRequest) -> JobRequest:
         """The request as the job needs it; raises UsageError or RefusedError before anything is queued."""
@@ -48,21 +81,30 @@ class CoreActions:
             self._datasets.refuse_existing(name)
         return replace(request, target=f"core/dataset/{name}", parameters={**parameters, "name": name})
 
-    async def check(self, action: ActionInfo, parameters: Mapping[str, Any]) -> None:
+    async def check(self, request: CoreRequest) -> None:
         """Raises UsageError or RefusedError when a short action is wrong in what it asks for."""
-        await self._schedules.check(action.id, parameters)
+        for group in self._groups:
+            await group.check(request)
 
-    def preview(self, action: ActionInfo, parameters: Mapping[str, Any]) -> ActionResult:
+    def preview(self, request: CoreRequest) -> ActionResult:
         """What a short action would do."""
-        return self._schedules.preview(action.id, parameters) or ActionResult(f"would do {action.id}")
+        shown = (group.preview(request) for group in self._groups)
+        return next((each for each in shown if each is not None), ActionResult(f"would do {request.action}"))
 
-    async def perform(self, action: ActionInfo, address: Address | None, parameters: Mapping[str, Any]) -> ActionResult:
+    def own_parameters(self, action: str, address: Address) -> JsonSchema | None:
+        """The schema of a resource's own settings for an action of the core; None when it has none."""
+        found = (group.own_parameters(action, address) for group in self._groups)
+        return next((each for each in found if each is not None), None)
+
+    async def perform(self, request: CoreRequest) -> ActionResult:
         """Carries out a short action."""
-        if (done := await self._schedules.perform(action.id, address, parameters)) is not None:
-            return done
+        for group in self._groups:
+            if (done := await group.perform(request)) is not None:
+                return done
+        action, address = request.action, request.address
         if address is None:
-            raise UsageError(f"{action.id} needs the address of a resource", "write it after the action")
-        match action.id:
+            raise UsageError(f"{action} needs the address of a resource", "write it after the action")
+        match action:
             case "job.cancel":
                 record = await self._jobs.cancel(_job_number(address))
                 return ActionResult(f"job {record.job} is {record.state.value}, asked to end")
@@ -74,7 +116,7 @@ class CoreActions:
                 self._on_datasets()
                 return ActionResult(f"dataset {address.name} is removed")
             case _:
-                raise UsageError(f"the core has no action {action.id!r}", "see `quarterdeck plugin info core`")
+                raise UsageError(f"the core has no action {action!r}", "see `quarterdeck plugin info core`")
 
 
 def _job_number(address: Address) -> int:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from quarterdeck.config.settings import Settings
 from quarterdeck.runtime.borders import JobRequest
 from quarterdeck.runtime.command_text import command_text
-from quarterdeck.runtime.core_actions import CoreActions
+from quarterdeck.runtime.core_actions import CoreActions, CoreRequest
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.service import JobService
@@ -203,6 +203,8 @@ class Requests:
     async def _own_schema(self, action: ActionInfo, address: Address) -> JsonSchema | None:
         if not action.own_parameters:
             return None
+        if address.backend == CORE:
+            return self._core_actions.own_parameters(action.id, address)
         asked = ParametersParams(action.id, str(address))
         return await self._ask(address.backend, BACKEND_PARAMETERS, asked, ASK_TIMEOUT)
 
@@ -228,10 +230,10 @@ class Requests:
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)
             if target.is_core and not target.action.job:
-                await self._core_actions.check(target.action, wanted.parameters)
+                await self._core_actions.check(_core_request(actor, wanted))
             if request.dry_run:  # It asks for what would come of the request once the user has confirmed it.
                 check(replace(wish, confirmed=True, typed_name=wish.address.name), standing)
-                return await self._preview(request, wanted), wanted.own
+                return await self._preview(actor, request, wanted), wanted.own
             check(wish, standing)
             wanted = self._named(request, wanted)
         except QuarterdeckError as error:
@@ -241,15 +243,15 @@ class Requests:
                 self._journal.finish(number, "refused", error.message)
             return outcome, wanted.own
         number = self._journal.begin(actor, target.action.id, wanted.target.text, "allowed", *wanted.shown)
-        task = asyncio.get_running_loop().create_task(self._carry_out(number, request, wanted))
+        task = asyncio.get_running_loop().create_task(self._carry_out(number, actor, request, wanted))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task), wanted.own
 
-    async def _carry_out(self, number: int, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _carry_out(self, number: int, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
         """Acts, and records what came of it whatever happens."""
         try:
-            outcome = await self._act(request, wanted)
+            outcome = await self._act(actor, request, wanted)
         except QuarterdeckError as error:
             outcome = _failed(wanted.target, error)
         except Exception as error:  # noqa: BLE001 - the journal's promise: no request stays without an outcome.
@@ -277,7 +279,7 @@ class Requests:
         address = Address.parse(job.target) if job.target else None
         return replace(wanted, target=replace(wanted.target, address=address))
 
-    async def _preview(self, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _preview(self, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
         target = wanted.target
         if target.address is not None and target.action.dry_run and target.address.backend != CORE:
             result = await self._perform(target.address, wanted, dry_run=True)
@@ -288,10 +290,10 @@ class Requests:
             return Outcome(target.text, "preview", f"would queue a job {target.action.job}")
         shown = ActionResult(f"would do {target.action.id}")
         if target.is_core:
-            shown = self._core_actions.preview(target.action, wanted.parameters)
+            shown = self._core_actions.preview(_core_request(actor, wanted))
         return Outcome(target.text, "preview", shown.message, document=shown.document)
 
-    async def _act(self, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _act(self, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
         target = wanted.target
         if target.action.job:
             job = self._core_actions.complete(_job_request(request, wanted))
@@ -299,7 +301,7 @@ class Requests:
             record = self._jobs.submit(replace(job, after=after))
             return Outcome(target.text, "accepted", f"queued as {record.address}", job=record.address)
         if target.address is None or target.is_core:
-            result = await self._core_actions.perform(target.action, target.address, wanted.parameters)
+            result = await self._core_actions.perform(_core_request(actor, wanted))
         else:
             result = await self._perform(target.address, wanted)
         return Outcome(target.text, "done", result.message, statement=result.statement, document=result.document)
@@ -324,6 +326,11 @@ def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
         key=request.key,
         priority=request.priority,
     )
+
+
+def _core_request(actor: str, wanted: _Wanted) -> CoreRequest:
+    target = wanted.target
+    return CoreRequest(target.action.id, target.address, wanted.parameters, wanted.settings, actor)
 
 
 def _failed(target: _Target, error: QuarterdeckError) -> Outcome:

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from quarterdeck.runtime.core_actions import CoreRequest
 from quarterdeck.runtime.schedules.rules import Misfire, next_time, parse_rule
 from quarterdeck.runtime.schedules.schedule_store import Overlap, Schedule, ScheduleStore
 from quarterdeck.runtime.schedules.scheduler import Scheduler
 from quarterdeck.runtime.schedules.view import HONESTY, preview_document
 from quarterdeck_api.backend import ActionResult
+from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import RefusedError, UsageError, error_from_report
 from quarterdeck_api.protocol import DoParams
 from quarterdeck_api.resources import Address
@@ -33,34 +35,39 @@ class ScheduleActions:
         self._require_possible = require_possible
         self._clock = clock
 
-    async def check(self, action: str, parameters: Mapping[str, Any]) -> None:
+    async def check(self, request: CoreRequest) -> None:
         """Raises UsageError or RefusedError when a schedule could not be added as asked, before anything is journalled or kept."""
-        if action != "schedule.add":
+        if request.action != "schedule.add":
             return
-        schedule = self._asked(parameters)
+        schedule = self._asked(request.parameters)
         if schedule.action.startswith("schedule."):
             raise UsageError(f"a schedule cannot request {schedule.action}", "name an action of another kind")
         self._schedules.refuse_existing(schedule.name)
         _require_coming(schedule, self._clock())
         await self._require_possible(schedule.request())
 
-    def preview(self, action: str, parameters: Mapping[str, Any]) -> ActionResult | None:
+    def own_parameters(self, action: str, address: Address) -> JsonSchema | None:
+        """Schedules take no settings of their own."""
+        return None
+
+    def preview(self, request: CoreRequest) -> ActionResult | None:
         """What adding or previewing a rule would show; None for another action."""
-        if action not in ("schedule.add", "schedule.preview"):
+        if request.action not in ("schedule.add", "schedule.preview"):
             return None
-        now = self._clock()
+        now, parameters = self._clock(), request.parameters
         document = preview_document(str(parameters["rule"]), str(parameters.get("zone") or _DEFAULT_ZONE), now, now)
         return ActionResult(document.title, document=document)
 
-    async def perform(self, action: str, address: Address | None, parameters: Mapping[str, Any]) -> ActionResult | None:
+    async def perform(self, request: CoreRequest) -> ActionResult | None:
         """Carries out an action on schedules; None when it is not one of them."""
+        action, address = request.action, request.address
         match action:
             case "schedule.preview":
-                return self.preview(action, parameters)
+                return self.preview(request)
             case "schedule.add":
-                schedule = self._asked(parameters)
+                schedule = self._asked(request.parameters)
                 self._schedules.add(schedule)
-                shown = self.preview(action, parameters)
+                shown = self.preview(request)
                 return ActionResult(f"schedule {schedule.name} is added", document=shown.document if shown else None)
             case "schedule.remove" | "schedule.enable" | "schedule.disable" | "schedule.run-now" if address is not None:
                 return await self._change(action, address.name)
