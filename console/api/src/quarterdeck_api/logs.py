@@ -31,7 +31,11 @@ class LogContext(Protocol):
         ...
 
     def write(self, lines: Sequence[str]) -> None:
-        """Passes lines on; returns at once. Lines that the reader is too slow for are counted and left out."""
+        """Passes lines on.
+
+        A log that is followed is never held up: it returns at once, and of lines that the reader is too slow for the oldest are left out
+        and counted. One that is read to its end stays complete, so there it waits until the reader has taken enough.
+        """
         ...
 
     def wait(self, seconds: float) -> bool:

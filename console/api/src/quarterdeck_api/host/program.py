@@ -12,20 +12,9 @@ from typing import NoReturn
 from msgspec import Struct
 
 from quarterdeck_api import API_VERSION
-from quarterdeck_api.backend import (
-    ActionRequest,
-    ActionResult,
-    Completer,
-    Describable,
-    Parameterised,
-    Performer,
-    Probeable,
-    ProbeResult,
-)
-from quarterdeck_api.catalogue import JsonSchema
-from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UnreachableError, UsageError
 from quarterdeck_api.host.backends import BackendRunner, BackendTools
+from quarterdeck_api.host.calls import BackendCalls
 from quarterdeck_api.host.exits import HostExit
 from quarterdeck_api.host.faults import log_fault
 from quarterdeck_api.host.host_jobs import HostJobs, LoopChannel
@@ -33,15 +22,11 @@ from quarterdeck_api.host.memory import resident_bytes
 from quarterdeck_api.host.pool import CallPool
 from quarterdeck_api.host.reporting import BackendReporter
 from quarterdeck_api.host.sender import ENCODED_CHANGES, ChangeSender
+from quarterdeck_api.host.streams import HostStreams
 from quarterdeck_api.host_protocol import (
     BACKEND_CLOSE,
-    BACKEND_COMPLETE,
-    BACKEND_DESCRIBE,
     BACKEND_INTEREST,
     BACKEND_OPEN,
-    BACKEND_PARAMETERS,
-    BACKEND_PERFORM,
-    BACKEND_PROBE,
     BACKEND_REOPEN,
     BACKEND_REPORT,
     CONFIGURE,
@@ -52,6 +37,13 @@ from quarterdeck_api.host_protocol import (
     HOST_METRICS,
     JOB_CANCEL,
     JOB_START,
+    LIVE_DOCUMENT_OPEN,
+    LOG_OPEN,
+    STREAM_CLOSE,
+    STREAM_CREDIT,
+    STREAM_DOCUMENT,
+    STREAM_ENDED,
+    STREAM_LINES,
     BackendName,
     CreditParams,
     Heartbeat,
@@ -59,11 +51,14 @@ from quarterdeck_api.host_protocol import (
     HostReady,
     InterestParams,
     OpenBackend,
+    StreamDocument,
+    StreamEnded,
+    StreamLines,
+    StreamOpen,
 )
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.peer import Peer
 from quarterdeck_api.processes import ControlAnswer, ControlMessage
-from quarterdeck_api.protocol import AddressParams, CompleteParams, CompleteResult, ParametersParams
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing, check_protocol
 
 #: Seconds that backends and jobs get together when the host is told to end.
@@ -77,6 +72,25 @@ class _Configured(Struct, frozen=True):
     jobs: HostJobs
 
 
+class _StreamLine:
+    """Tells the runtime of streams."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def lines(self, message: StreamLines) -> None:
+        """Lines of a log."""
+        self._peer.notify(STREAM_LINES, message)
+
+    def document(self, message: StreamDocument) -> None:
+        """The latest state of a document."""
+        self._peer.notify(STREAM_DOCUMENT, message)
+
+    def ended(self, message: StreamEnded) -> None:
+        """A stream's end."""
+        self._peer.notify(STREAM_ENDED, message)
+
+
 class HostProgram:
     """One host on one connection."""
 
@@ -84,17 +98,18 @@ class HostProgram:
         self._peer = peer
         self._configured: _Configured | None = None
         self._backends: dict[str, BackendRunner] = {}
+        self._streams = HostStreams(_StreamLine(peer), lambda address: self._backend_of(address).backend)
         self._end = asyncio.Event()
         self._exit = HostExit.ORDERLY
         peer.on_request(CONFIGURE, self._configure)
         peer.on_request(BACKEND_OPEN, self._open)
         peer.on_request(BACKEND_CLOSE, self._close)
         peer.on_request(BACKEND_REOPEN, self._reopen)
-        peer.on_request(BACKEND_DESCRIBE, self._describe)
-        peer.on_request(BACKEND_PERFORM, self._perform)
-        peer.on_request(BACKEND_PARAMETERS, self._parameters)
-        peer.on_request(BACKEND_COMPLETE, self._complete)
-        peer.on_request(BACKEND_PROBE, self._probe)
+        BackendCalls(self._backend, lambda: self._tools_and_jobs().tools.catalogue).register(peer)
+        peer.on_request(LOG_OPEN, self._open_log)
+        peer.on_request(LIVE_DOCUMENT_OPEN, self._open_document)
+        peer.on_notification(STREAM_CLOSE, lambda number: self._streams.close(number.stream))
+        peer.on_notification(STREAM_CREDIT, lambda credit: self._streams.grant(credit.stream, credit.messages))
         peer.on_request(JOB_START, self._start_job)
         peer.on_notification(JOB_CANCEL, lambda number: self._tools_and_jobs().jobs.cancel(number))
         peer.on_notification(BACKEND_INTEREST, self._set_interest)
@@ -161,52 +176,23 @@ class HostProgram:
     async def _close(self, wanted: BackendName) -> Nothing:
         runner = self._backend(wanted.name)
         del self._backends[wanted.name]
+        await self._streams.end_of(wanted.name, "it was closed")
         await runner.close()
         return Nothing()
 
     async def _reopen(self, wanted: BackendName) -> Nothing:
-        await self._backend(wanted.name).retry()
+        runner = self._backend(wanted.name)
+        await self._streams.end_of(wanted.name, "it is opened anew")
+        await runner.retry()
         return Nothing()
 
-    async def _describe(self, asked: AddressParams) -> Document:
-        runner = self._backend_of(asked.address)
-        return await runner.call(
-            Describable, "describe its resources", lambda backend: backend.describe(asked.address), Document
-        )
+    async def _open_log(self, wanted: StreamOpen) -> Nothing:
+        self._streams.open_log(wanted)
+        return Nothing()
 
-    async def _perform(self, request: ActionRequest) -> ActionResult:
-        actions = self._tools_and_jobs().tools.catalogue.actions
-        harmless = request.dry_run or any(each.id == request.action and each.read_only for each in actions)
-        return await self._backend_of(request.address).call(
-            Performer,
-            f"do {request.action}",
-            lambda backend: backend.perform(request),
-            ActionResult,
-            changes_something=not harmless,
-        )
-
-    async def _parameters(self, asked: ParametersParams) -> JsonSchema:
-        runner = self._backend_of(asked.address)
-        return await runner.call(
-            Parameterised,
-            "say which parameters a resource has",
-            lambda backend: backend.own_parameters(asked.action, asked.address),
-            dict,
-        )
-
-    async def _complete(self, asked: CompleteParams) -> CompleteResult:
-        runner = self._backend_of(asked.address)
-        choices = await runner.call(
-            Completer,
-            "complete values",
-            lambda backend: backend.complete(asked.action, asked.address, asked.field, asked.prefix),
-            list,
-        )
-        return CompleteResult(tuple(choices))
-
-    async def _probe(self, asked: BackendName) -> ProbeResult:
-        runner = self._backend(asked.name)
-        return await runner.call(Probeable, "say what it is", lambda backend: backend.probe(), ProbeResult)
+    async def _open_document(self, wanted: StreamOpen) -> Nothing:
+        self._streams.open_document(wanted)
+        return Nothing()
 
     async def _start_job(self, spec: JobSpec) -> Nothing:
         self._tools_and_jobs().jobs.start(spec)
@@ -245,7 +231,7 @@ class HostProgram:
     async def _beat(self) -> None:
         while True:
             stuck = self._configured.tools.pool.stuck if self._configured else 0
-            stuck += sum(runner.stuck_threads for runner in self._backends.values())
+            stuck += sum(runner.stuck_threads for runner in self._backends.values()) + self._streams.stuck
             self._peer.notify(HEARTBEAT, Heartbeat(stuck, resident_bytes()))
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
@@ -258,6 +244,7 @@ class HostProgram:
     async def _shut_down(self) -> None:
         if self._configured is not None:
             await self._configured.jobs.close()
+        await self._streams.close_all()
         closing = [asyncio.create_task(runner.close()) for runner in self._backends.values()]
         if closing:
             await asyncio.wait(closing, timeout=SHUTDOWN_TIMEOUT)
