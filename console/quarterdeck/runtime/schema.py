@@ -159,4 +159,46 @@ _SEVERAL_AFTER: Migration = (
     "ALTER TABLE job DROP COLUMN after",
 )
 
-MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES, _SEVERAL_AFTER)
+_PROCESSES: Migration = (
+    """
+    CREATE TABLE process (
+        name TEXT PRIMARY KEY,
+        plugin TEXT NOT NULL,
+        backend TEXT NOT NULL,
+        process_type TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        desired TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        created REAL NOT NULL,
+        removed INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE process_instance (
+        process TEXT NOT NULL REFERENCES process (name),
+        number INTEGER NOT NULL,
+        token TEXT NOT NULL,
+        guard TEXT NOT NULL,
+        started REAL NOT NULL,
+        failures INTEGER NOT NULL,
+        restarts INTEGER NOT NULL,
+        not_before REAL NOT NULL,
+        crash_loop INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (process, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE process_event (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        process TEXT NOT NULL,
+        instance INTEGER NOT NULL,
+        time REAL NOT NULL,
+        event TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX process_event_process ON process_event (process, number)",
+)
+
+MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES, _SEVERAL_AFTER, _PROCESSES)

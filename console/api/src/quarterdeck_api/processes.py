@@ -50,7 +50,7 @@ class ProcessSpec(Struct, frozen=True, omit_defaults=True):
 
 
 class ProcessStart(Struct, frozen=True):
-    """What an instance is told at its start, as JSON in a file that only its user may read. `name` is the instance's: `NAME` or `NAME.2`."""
+    """What an instance is told at its start, as JSON in a file that only its user may read. `name` is the instance's: `NAME.1`, `NAME.2` …"""
 
     name: str
     instance: int
@@ -71,7 +71,7 @@ class ProcessHello(Struct, frozen=True):
 
 
 class ProcessBeat(Struct, frozen=True, omit_defaults=True):
-    """An instance lives, and how it judges itself."""
+    """An instance lives, and how it judges itself; `unknown` until it is ready."""
 
     health: Health = Health.OK
     message: str = ""
@@ -99,7 +99,10 @@ class ControlAnswer(Struct, frozen=True):
 
 
 class ProcessReport(Struct, frozen=True, omit_defaults=True):
-    """What a host tells the runtime of an instance: connected or not, and how it is."""
+    """What a host tells the runtime of an instance: connected or not, and how it is; `unknown` while it is not ready.
+
+    `values` are what its telemetry has brought since the report before.
+    """
 
     name: str
     connected: bool
@@ -110,19 +113,21 @@ class ProcessReport(Struct, frozen=True, omit_defaults=True):
 
 
 class ProcessExpected(Struct, frozen=True):
-    """An instance that the runtime starts, or has found again: its host lets it in by this token."""
+    """An instance that the runtime starts, or has found again: its host lets it in by this token, and listens at `socket`."""
 
     name: str
     process_type: str
     backend: str
     token: str
+    socket: str
 
 
 class ProcessControl(Struct, frozen=True):
-    """A control message for one instance."""
+    """A control message for one instance, which has `timeout` seconds to answer."""
 
     instance: str
     message: ControlMessage
+    timeout: float = 5.0
 
 
 class ProcessName(Struct, frozen=True):
