@@ -1,26 +1,22 @@
 """A table of live rows that repaints only what changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from msgspec import Struct
-from rich.cells import cell_len
-from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Offset, Region, Size
+from textual.geometry import Offset
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from quarterdeck.tui.cell_text import fit
-from quarterdeck.tui.columns import ColumnWidths, PlacedColumn
 from quarterdeck.tui.keys import TABLE_BINDINGS
+from quarterdeck.tui.row_marks import RowMarks
 from quarterdeck.tui.schema import KindSchema
-from quarterdeck.tui.sorting import SortOrder, next_order, order_key, sort_letters
+from quarterdeck.tui.sorting import SortOrder, next_order, order_key
 from quarterdeck.tui.style import Palette
-from quarterdeck.tui.table_lines import HeaderLook, changed_width, header_strip, row_strip
-from quarterdeck.tui.table_model import TableModel
+from quarterdeck.tui.table_model import RowModel
+from quarterdeck.tui.table_painter import TablePainter, View
 from quarterdeck_api.filters import Filter
 from quarterdeck_api.resources import Resource
 
@@ -31,18 +27,6 @@ _TERMS_SLICE = 10_000
 #: Rows whose search texts are prepared at a time while nothing else happens; a key waits for at most one slice (0.7 ms, median).
 _PREPARE_SLICE = 500
 _PREPARE_PAUSE = 0.005
-
-#: Rows that one key marks; more than anybody looks through before acting on them.
-_MOST_MARKED = 1_000
-
-
-class _Line(Struct, frozen=True):
-    """What a line of the screen shows."""
-
-    resource: Resource | None
-    selected: bool
-    marked: bool
-    strip: Strip
 
 
 class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -65,6 +49,13 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.table = table
             self.resource = resource
 
+    class Refused(Message):
+        """Something that the user asked for is not done here, with the reason."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
     class Moved(Message):
         """Selection, count or filter changed."""
 
@@ -72,38 +63,32 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.table = table
 
-    def __init__(
-        self, model: TableModel, palette: Palette, clock: Callable[[], float], *, id: str | None = None
-    ) -> None:
+    def __init__(self, model: RowModel, palette: Palette, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.model = model
         self.active = True
         self.repainted_lines = 0
         self.top = 0
         self.cursor = 0
-        self.order: SortOrder | None = None
-        self.picked = -1
-        self._marks: dict[str, str] = {}
+        self.sort_reason = ""
+        self.marks = RowMarks()
+        self._painter = TablePainter(model, self.marks, palette, clock)
+        self._stale: set[str] = set()
         self._marked: list[Resource] | None = None
-        self._last_mark = ""
-        self._letters: dict[str, int] = {}
         self._selected: Resource | None = None
         self._top_row: Resource | None = None
-        self._palette = palette
-        self._clock = clock
-        self._schema: KindSchema | None = None
-        self._widths: ColumnWidths | None = None
-        self._placed: tuple[PlacedColumn, ...] = ()
-        self._lines: list[_Line | None] = []
-        self._laid_out = Size(-1, -1)
         self._working = False
         self._preparing = False
-        self._empty_text = ""
 
     @property
     def schema(self) -> KindSchema | None:
         """The columns that are shown; None before the catalogue is known."""
-        return self._schema
+        return self._painter.schema
+
+    @property
+    def order(self) -> SortOrder | None:
+        """What the user has sorted by."""
+        return self._painter.order
 
     @property
     def selected(self) -> Resource | None:
@@ -117,19 +102,18 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def set_schema(self, schema: KindSchema) -> None:
         """Shows other columns."""
-        if self._schema is not None and self._schema == schema:
+        painter = self._painter
+        if painter.schema is not None and painter.schema == schema:
             return
-        self._schema = schema
-        self._widths = ColumnWidths(schema.views)
-        self._letters = sort_letters(schema.views)
-        if self.order is not None:
-            self.model.set_order(order_key(schema, self.order))
-        self._place_columns()
+        painter.set_schema(schema, sortable=not self.sort_reason)
+        if painter.order is not None:
+            self.model.set_order(order_key(schema, painter.order))
+        self._repaint_all()
         self.changed()
 
     def set_palette(self, palette: Palette) -> None:
         """Shows the same in other colours."""
-        self._palette = palette
+        self._painter.palette = palette
         self._repaint_all()
 
     def set_active(self, active: bool) -> None:
@@ -140,11 +124,15 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def set_empty_text(self, text: str) -> None:
         """What stands where the first row would be while there is none."""
-        if text != self._empty_text:
-            self._empty_text = text
+        if text != self._painter.empty_text:
+            self._painter.empty_text = text
             if not self.model.shown:
-                self._lines = [None] * len(self._lines)
                 self.changed()
+
+    def look_again(self, addresses: Iterable[str]) -> None:
+        """Repaints rows that look otherwise although their resources are the same."""
+        self._stale.update(addresses)
+        self.changed()
 
     def set_filter(self, wanted: Filter | None) -> None:
         """Shows only what passes; the selected row stays selected when it does."""
@@ -162,7 +150,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._follow_selection()
             self._repaint_changes()
         else:
-            self._laid_out = Size(-1, -1)  # Hidden: everything is looked at again when it is shown.
+            self._painter.forget_size()  # Hidden: everything is looked at again when it is shown.
         self.post_message(self.Moved(self))
 
     def prepare_search(self) -> None:
@@ -210,24 +198,30 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_sort(self, letter: str) -> None:
         """Sorts by the column with that letter; again: the other way round, then in the table's own order."""
-        if letter in self._letters:
-            self._sort(self._letters[letter])
+        if self.sort_reason:
+            self.post_message(self.Refused(self.sort_reason))
+        elif letter in self._painter.letters:
+            self._sort(self._painter.letters[letter])
 
     def action_sort_picked(self) -> None:
         """Sorts by the picked column."""
-        if self.picked >= 0:
-            self._sort(self.picked)
+        if self.sort_reason:
+            self.post_message(self.Refused(self.sort_reason))
+        elif self._painter.picked >= 0:
+            self._sort(self._painter.picked)
 
     def action_pick(self, columns: int) -> None:
         """Picks the column beside the picked one, among those that are there to see."""
-        if self._placed:
-            first = 0 if columns > 0 else len(self._placed) - 1
-            self.picked = first if self.picked < 0 else max(0, min(self.picked + columns, len(self._placed) - 1))
+        painter = self._painter
+        if painter.placed:
+            last = len(painter.placed) - 1
+            first = 0 if columns > 0 else last
+            painter.picked = first if painter.picked < 0 else max(0, min(painter.picked + columns, last))
             self._repaint_all()
 
     def unpick(self) -> bool:
         """Picks no column; False when none was picked."""
-        picked, self.picked = self.picked, -1
+        picked, self._painter.picked = self._painter.picked, -1
         if picked >= 0:
             self._repaint_all()
         return picked >= 0
@@ -235,66 +229,44 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def picked_text(self) -> str | None:
         """What the picked column says of the selected row; None when no column is picked."""
-        resource, schema = self.selected, self._schema
-        if resource is None or schema is None or not 0 <= self.picked < len(self._placed):
-            return None
-        return schema.text(resource, self._placed[self.picked].view, self._clock())
+        resource = self.selected
+        return None if resource is None else self._painter.text(resource, self._painter.picked)
 
     @property
     def marked(self) -> list[Resource]:
         """The marked rows among the shown ones, in their order; nothing is done to rows that nobody sees."""
         if self._marked is None:
-            model = self.model
-            found = {model.position(address) for address in self._marks if address in model.rows}
-            rows = [row for position in sorted(found) if (row := model.at(position)) and self._is_marked(row)]
-            self._marked = rows
+            self._marked = self.marks.shown(self.model)
         return self._marked
 
     def action_mark(self) -> None:
         """Marks the selected row, or takes its mark away, and goes to the next."""
         resource = self.selected
-        if resource is None:
-            return
-        if self._is_marked(resource):
-            del self._marks[resource.address]
-        else:
-            self._marks[resource.address] = resource.uid
-        self._last_mark = resource.address
-        self._marked = None
-        self._go_to(self.cursor + 1)
+        if resource is not None:
+            self.marks.toggle(resource)
+            self._marked = None
+            self._go_to(self.cursor + 1)
 
     def action_mark_range(self) -> None:
         """Marks every row between the one marked last and the selected one, as far as so many can be marked at once."""
-        start = self.model.position(self._last_mark)
-        step = 1 if start <= self.cursor else -1
-        from_here = self.cursor if start < 0 else start
-        for position in list(range(from_here, self.cursor + step, step))[:_MOST_MARKED]:
-            row = self.model.at(position)
-            if row is not None:
-                self._marks[row.address] = row.uid
+        self.marks.mark_range(self.model, self.cursor)
         self.changed()
 
     def action_clear_marks(self) -> None:
         """Takes every mark away."""
-        self._marks.clear()
-        self._last_mark = ""
+        self.marks.clear()
         self.changed()
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen; the first is the header."""
         self.repainted_lines += 1
-        if self._laid_out != self.size:
+        if self._painter.size != self.size:
             self._lay_out()
-        line = self._lines[y] if y < len(self._lines) else None
-        if line is None:
-            line = self._make_line(y)
-            if y < len(self._lines):
-                self._lines[y] = line
-        return line.strip
+        return self._painter.line(y, self._view)
 
     def on_resize(self, event: events.Resize) -> None:
         """Lays the columns out again, unless painting came first and has done it."""
-        if self._laid_out != self.size:
+        if self._painter.size != self.size:
             self._lay_out()
             self.refresh()
         self._place_terminal_cursor()
@@ -323,20 +295,20 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             self._go_to(position)
 
-    def _is_marked(self, resource: Resource) -> bool:
-        # By identity: what is new under an old address has not been marked by anybody.
-        return bool(self._marks) and self._marks.get(resource.address) == resource.uid
+    @property
+    def _view(self) -> View:
+        return View(self.top, self.cursor, self.active)
 
     def _sort(self, index: int) -> None:
-        if self._schema is None or index >= len(self._schema.views):
+        painter = self._painter
+        if painter.schema is None or index >= len(painter.schema.views):
             return
-        self.order = next_order(self.order, self._schema.views[index])
+        painter.order = next_order(painter.order, painter.schema.views[index])
         if self.cursor == 0:
             self._selected = None  # Who stands at the top wants to see what comes to the top.
         self._top_row = None
-        self.model.set_order(order_key(self._schema, self.order) if self.order is not None else None)
-        self._lines = [None] * self.size.height
-        self.refresh()
+        self.model.set_order(order_key(painter.schema, painter.order) if painter.order is not None else None)
+        self._repaint_all()
         self.changed()
 
     def _scroll_view(self, rows: int) -> None:
@@ -402,86 +374,21 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _lay_out(self) -> None:
         """Fits columns, view and cursor into the size that the widget has now."""
-        self._laid_out = self.size
-        self._lines = [None] * self.size.height
+        self._painter.size = self.size
         self._follow_selection()
-        self._see_widths()
-        self._placed = self._widths.place(self.size.width) if self._widths is not None else ()
-
-    def _place_columns(self) -> None:
-        placed = self._widths.place(self.size.width) if self._widths is not None else ()
-        if placed != self._placed:
-            self._placed = placed
-            self._repaint_all()
+        self._painter.lay_out(self.size, self._view)
 
     def _repaint_all(self) -> None:
-        self._lines = [None] * self.size.height
+        self._painter.forget()
         self.refresh()
 
     def _repaint_changes(self) -> None:
         """Asks for a repaint of exactly the cells that differ from what the screen shows."""
-        if self._laid_out != self.size:
+        if self._painter.size != self.size:
             return  # Not on the screen yet, or about to be painted anyway.
-        if self._see_widths():
-            self._place_columns()
-        regions: list[Region] = []
-        before = self._lines_by_row()
-        for y in range(1, min(len(self._lines), self.size.height)):
-            old = self._lines[y]
-            position = self.top + y - 1
-            resource = self.model.at(position)
-            selected = self.active and resource is not None and position == self.cursor
-            marked = resource is not None and self._is_marked(resource)
-            if old is not None and old.resource is resource and (old.selected, old.marked) == (selected, marked):
-                continue
-            # A row that only moves, as all do when the view scrolls, looks as it did.
-            line = before.get(id(resource)) if resource is not None else None
-            if line is None or (line.selected, line.marked) != (selected, marked):
-                line = self._make_line(y)
-            self._lines[y] = line
-            width = self.size.width if old is None else changed_width(old.strip, line.strip)
-            if width:
-                regions.append(Region(0, y, width, 1))
-        if regions:
+        regions = self._painter.changes(self._view, self._stale)
+        self._stale.clear()
+        if regions is None:
+            self.refresh()
+        elif regions:
             self.refresh(*regions)
-
-    def _lines_by_row(self) -> dict[int, _Line]:
-        """The lines on the screen by the identity of their resource, which they keep alive."""
-        return {id(line.resource): line for line in self._lines if line is not None and line.resource is not None}
-
-    def _see_widths(self) -> bool:
-        """Makes room for what is in view now; True when a column grew."""
-        if self._widths is None or self._schema is None:
-            return False
-        now, grown, before = self._clock(), False, self._lines_by_row()
-        for position in range(self.top, min(self.top + self.page_rows, len(self.model.shown))):
-            resource = self.model.at(position)
-            if resource is None or id(resource) in before:
-                continue
-            lengths = [cell_len(self._schema.text(resource, view, now)) for view in self._widths.views]
-            grown = self._widths.see(lengths) or grown
-        return grown
-
-    def _make_line(self, y: int) -> _Line:
-        width = self.size.width
-        if y == 0:
-            look = HeaderLook(self.order, self.picked, self._letters)
-            return _Line(None, False, False, header_strip(self._placed, look, self._palette, width))
-        position = self.top + y - 1
-        resource = self.model.at(position)
-        if resource is None or self._schema is None:
-            text = f"  {self._empty_text}" if y == 1 and not self.model.shown else ""
-            return _Line(None, False, False, Strip([Segment(fit(text, width), self._palette.muted)], width))
-        selected = self.active and position == self.cursor
-        marked = self._is_marked(resource)
-        strip = row_strip(
-            self._schema,
-            self._placed,
-            resource,
-            self._palette,
-            width,
-            self._clock(),
-            selected=selected,
-            marked=marked,
-        )
-        return _Line(resource, selected, marked, strip)

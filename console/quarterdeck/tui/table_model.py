@@ -1,8 +1,8 @@
 """The rows of a live table: identity, order and filter, without any drawing."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from quarterdeck_api.catalogue import Column
 from quarterdeck_api.filters import Filter, haystack
@@ -31,6 +31,76 @@ def by_number_downwards(resource: Resource) -> Any:
     return (-int(name), "") if name.isascii() and name.isdigit() else (1, name)
 
 
+class RowModel(Protocol):
+    """The rows of a table as its widget sees them; positions count the shown ones from 0.
+
+    `tail` stands below the last row, `filtering` says that rows are left which the filter has not seen.
+    """
+
+    @property
+    def rows(self) -> Mapping[str, Resource]:
+        """Every row that is here, by address."""
+        ...
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """The addresses of the rows that pass the filter, in order."""
+        ...
+
+    @property
+    def tail(self) -> str:
+        """What stands below the last row."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are without the filter; None while nobody knows."""
+        ...
+
+    @property
+    def filter(self) -> Filter | None:
+        """The filter that is applied."""
+        ...
+
+    @property
+    def filtering(self) -> bool:
+        """Whether rows are left that the filter has not seen."""
+        ...
+
+    @property
+    def searchable(self) -> bool:
+        """Whether the search texts of (nearly) all rows are prepared."""
+        ...
+
+    def set_filter(self, wanted: Filter | None) -> None:
+        """Begins to apply a filter."""
+        ...
+
+    def set_order(self, key: OrderKey | None) -> None:
+        """Sorts by another key; None gives the table's own order back."""
+        ...
+
+    def advance(self, rows: int) -> bool:
+        """Applies the filter to at most so many more rows; True when some are left."""
+        ...
+
+    def prepare(self, rows: int) -> bool:
+        """Prepares the search texts of at most so many more rows; True when some are left."""
+        ...
+
+    def position(self, address: str) -> int:
+        """Where a row stands among the shown ones; -1 when it is not known."""
+        ...
+
+    def place_of(self, resource: Resource) -> int:
+        """Where this resource would stand among the shown rows."""
+        ...
+
+    def at(self, position: int) -> Resource | None:
+        """The shown row at a position."""
+        ...
+
+
 class TableModel:
     """Rows by address, their order, and the addresses that pass the filter.
 
@@ -51,6 +121,16 @@ class TableModel:
         self._prepared = 0
 
     def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def tail(self) -> str:
+        """What stands below the last row: nothing, for all of the rows are here."""
+        return ""
+
+    @property
+    def total(self) -> int:
+        """How many rows there are without the filter."""
         return len(self.order)
 
     @property
