@@ -54,6 +54,11 @@ class InstancePaths(NamedTuple):
         return self.state_folder / "spool"
 
     @property
+    def environments(self) -> Path:
+        """Virtual environments of plugins that have one of their own."""
+        return self.state_folder / "environments"
+
+    @property
     def leases(self) -> Path:
         """One locked file for each running attempt."""
         return self.state_folder / "leases"

@@ -1,4 +1,4 @@
-"""Finds plugins by their entry points: in the environment, and in the folders that QUARTERDECK_PLUGIN_PATH lists.
+"""Finds plugins by their entry points: in the environment, in environments of their own, and in the folders of QUARTERDECK_PLUGIN_PATH.
 
 Looking through a whole environment takes long, so what was found is kept together with the modification times of every place that was looked
 at: as long as nothing was installed or removed, one stat for each place is all.
@@ -16,6 +16,9 @@ from msgspec import Struct
 
 from quarterdeck.loading.atomic_file import read_cached, write_cached
 from quarterdeck.loading.fingerprint import stat_mark
+from quarterdeck.loading.names import canonical
+from quarterdeck.loading.own_environments import OwnEnvironment, OwnEnvironments
+from quarterdeck_api import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -72,32 +75,73 @@ def find_plugins(
     folders: Sequence[str],
     interpreter: str = sys.executable,
     search_path: Sequence[str] | None = None,
+    environments: OwnEnvironments | None = None,
 ) -> tuple[FoundPlugin, ...]:
-    """Every entry point of the group: `folders` first, each for itself, then the environment's `search_path`.
+    """Every entry point of the group: `folders` first, each for itself, then `environments`, then this one's `search_path`.
 
     A distribution that is found twice counts once, the first time, as for Python itself.
     """
     places = installed_places() if search_path is None else tuple(search_path)
-    marks = (interpreter, *_marks(folders, places))
+    marks = (interpreter, __version__, *_marks(folders, places, environments))
     known = read_cached(cache_file, _Finding)
     if known is not None and known.marks == marks:
         return known.plugins
-    plugins = (*_in_folders(folders, interpreter), *_in_environment(places, interpreter))
+    own = _in_own_environments(environments) if environments is not None else []
+    plugins = (*_in_folders(folders, interpreter), *own, *_in_environment(places, interpreter))
     homes: dict[str, str] = {}
     for each in plugins:
-        homes.setdefault(each.distribution, each.metadata)
-    kept = tuple(each for each in plugins if each.metadata == homes[each.distribution])
+        homes.setdefault(canonical(each.distribution), each.metadata)
+    kept = tuple(each for each in plugins if each.metadata == homes[canonical(each.distribution)])
     write_cached(cache_file, _Finding(marks, kept))
     return kept
 
 
-def _marks(folders: Sequence[str], places: Sequence[str]) -> list[str]:
+def place_marks(folders: Sequence[str], environments: OwnEnvironments) -> tuple[str, ...]:
+    """What changes whenever a plugin is installed, upgraded or removed; made of one stat for each place."""
+    return tuple(_marks(folders, installed_places(), environments))
+
+
+def _marks(folders: Sequence[str], places: Sequence[str], environments: OwnEnvironments | None) -> list[str]:
     """One mark for each place; folders of the plugin path are written by hand, so their entry points are looked at too."""
     marks = [f"{place}={stat_mark(Path(place))}" for place in (*folders, *places)]
     for folder in folders:
         for file in sorted(Path(folder).glob("*.dist-info/*")):
             marks.append(f"{file}={stat_mark(file)}")
+    if environments is not None:
+        marks += [f"{file}={stat_mark(file)}" for file in environments.marks()]
     return marks
+
+
+def _in_own_environments(environments: OwnEnvironments) -> list[FoundPlugin]:
+    found: list[FoundPlugin] = []
+    for each in environments.all():
+        inside = _in_environment((str(environments.site_packages(each)),), str(environments.python(each)))
+        mine = [plugin for plugin in inside if canonical(plugin.distribution) == canonical(each.distribution)]
+        found += [_with_api_checked(plugin, each) for plugin in mine] or [_nothing_left(each, environments)]
+    return found
+
+
+def _with_api_checked(plugin: FoundPlugin, environment: OwnEnvironment) -> FoundPlugin:
+    if environment.api == __version__:
+        return plugin
+    return msgspec.structs.replace(
+        plugin,
+        fault=f"its environment has quarterdeck-api {environment.api}, and this Quarterdeck {__version__}",
+        remedy=f"run `quarterdeck plugin upgrade {plugin.distribution}`, which makes its environment anew",
+    )
+
+
+def _nothing_left(environment: OwnEnvironment, environments: OwnEnvironments) -> FoundPlugin:
+    """A line for an environment without its plugin: damaged, or made by another version of Python."""
+    return FoundPlugin(
+        name=environment.distribution,
+        module="",
+        distribution=environment.distribution,
+        version=environment.version,
+        interpreter=str(environments.python(environment)),
+        fault=f"its environment {environments.generation_folder(environment)} is damaged, or of another Python",
+        remedy=f"run `quarterdeck plugin install --own-environment {environment.source}` again",
+    )
 
 
 def _in_folders(folders: Iterable[str], interpreter: str) -> list[FoundPlugin]:

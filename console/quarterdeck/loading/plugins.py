@@ -12,6 +12,7 @@ from quarterdeck.config.paths import InstancePaths
 from quarterdeck.loading.catalogue_cache import CatalogueCache
 from quarterdeck.loading.declaring import DECLARE_SECONDS, declare_plugin, found_status
 from quarterdeck.loading.discovery import FoundPlugin, find_plugins, plugin_path
+from quarterdeck.loading.own_environments import OwnEnvironments
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.resources import CORE
 from quarterdeck_api.visible import visible
@@ -45,7 +46,8 @@ def load_plugins(
     fault of a plugin: such a plugin has a phase other than READY, a reason and a remedy.
     """
     variables = os.environ if environment is None else environment
-    found = find_plugins(paths.catalogues / "found.json", plugin_path(variables))
+    own = OwnEnvironments(paths.environments)
+    found = find_plugins(paths.catalogues / "found.json", plugin_path(variables), environments=own)
     candidates = identify(found, disabled)
     undecided = [each for each in candidates if each.status.phase is PluginPhase.FOUND and not each.status.reason]
     settled = [each.status for each in candidates if each not in undecided]
