@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from quarterdeck_api.backend import RunInTerminal
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.protocol import DO, PARAMETERS, CatalogueResult, DoParams, Outcome, ParametersParams
@@ -14,6 +15,8 @@ from quarterdeck_api.resources import CORE, Resource
 if TYPE_CHECKING:
     from quarterdeck.tui.console_app import ConsoleApp
 
+#: The key that an action suggests when it opens a shell on the resource.
+SHELL_KEY = "s"
 #: Seconds that a short action may take.
 _DO_TIMEOUT = 60.0
 
@@ -104,16 +107,43 @@ async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[
         console.say(f"{action.title}: {error.message}. {error.remedy}".strip(), error=True)
         return
     if outcomes:
-        _show(console, action, outcomes)
+        await _show(console, action, outcomes)
 
 
-def _show(console: "ConsoleApp", action: ActionInfo, outcomes: Sequence[Outcome]) -> None:
+async def begin_shell(console: "ConsoleApp", resource: Resource) -> None:
+    """Does the action of a resource that opens a shell: the one that suggests the key `s`, or is called so."""
+    offer = offered_actions(console.known, resource.kind, (resource,))
+    action = next((each for each in offer.actions if each.key == SHELL_KEY or each.id.endswith(".shell")), None)
+    if action is None:
+        console.say(f"{resource.address} has no shell")
+    elif action.id in offer.off:
+        console.say(f"{action.title}: {offer.off[action.id]}", error=True)
+    else:
+        await begin_action(console, action, (resource.address,))
+
+
+async def _show(console: "ConsoleApp", action: ActionInfo, outcomes: Sequence[Outcome]) -> None:
     sentence, wrong = outcome_sentence(outcomes)
     console.say(f"{action.title}: {sentence}", error=wrong)
+    for outcome in outcomes:
+        if outcome.run is not None:
+            await _run(console, action, outcome.run)
     if len(outcomes) > 1:
         console.main.table.action_clear_marks()
     elif outcomes[0].job:
         console.open_detail_of(outcomes[0].job)
+
+
+async def _run(console: "ConsoleApp", action: ActionInfo, program: RunInTerminal) -> None:
+    """Runs in this terminal what an action asks for."""
+    from quarterdeck.tui.terminal_programs import ending_sentence, run_in_terminal
+
+    try:
+        code = await run_in_terminal(console, program)
+    except QuarterdeckError as error:
+        console.say(f"{action.title}: {error.message}. {error.remedy}".strip(), error=True)
+    else:
+        console.say(ending_sentence(program, code), error=code != 0)
 
 
 async def choose_action(console: "ConsoleApp", offer: Offer, subject: str, addresses: tuple[str, ...]) -> None:

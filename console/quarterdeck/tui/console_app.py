@@ -259,6 +259,18 @@ class ConsoleApp(App[None]):
 
         self.push_screen(LogScreen(self, address))
 
+    def open_editor(self, address: str) -> None:
+        """Has the user edit the text of the resource at an address."""
+        from quarterdeck.tui.editing import edit_resource
+
+        self.run_worker(edit_resource(self, address))
+
+    def open_shell(self, resource: Resource) -> None:
+        """Opens a shell on a resource."""
+        from quarterdeck.tui.actions import begin_shell
+
+        self.run_worker(begin_shell(self, resource))
+
     def open_raw(self, resource: Resource, columns: Sequence[Column]) -> None:
         """Shows a resource as the data that it is; its cells stand in these columns."""
         from quarterdeck.tui.raw_screen import RawScreen

@@ -24,9 +24,12 @@ class QuickDriver(LinuxDriver):
         self._wake_reader, self._wake_writer = os.pipe()
         self._memory = FrameMemory()
         self._frame_begins = False
+        self._away = False
 
     def write(self, data: str) -> None:
         """Sends to the terminal what it does not show yet; a frame without news is not sent at all."""
+        if self._away:
+            return  # The terminal belongs to another program; all of it is sent again afterwards.
         if data == SYNC_START:
             self._frame_begins = True
             return
@@ -41,6 +44,18 @@ class QuickDriver(LinuxDriver):
             super().write(SYNC_START)
         # Textual's own widgets and blank regions have colours even where the palette has none.
         super().write(terse(colourless(news) if self._app.no_color else news))
+
+    def suspend_application_mode(self) -> None:
+        """Leaves the terminal to another program, as it was before the console began."""
+        self.stop_application_mode()
+        self._away = True
+        super().close()  # Ends the writing thread only: what wakes the reading one is needed again.
+
+    def resume_application_mode(self) -> None:
+        """Takes the terminal back; the next frame is sent whole."""
+        self._away = False
+        self.forget_screen()
+        self.start_application_mode()
 
     def forget_screen(self) -> None:
         """Sends the next frame whole: what the terminal shows is not known any more."""

@@ -28,7 +28,7 @@ _COMMANDS = (
 )
 
 
-class HelpScreen(TextScreen):
+class HelpScreen(TextScreen[None]):
     """Every key of the screen below, and what can be typed."""
 
     def __init__(self, console: "ConsoleApp", bindings: dict[str, ActiveBinding]) -> None:

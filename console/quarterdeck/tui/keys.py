@@ -18,6 +18,8 @@ SHELL_BINDINGS: list[Binding] = [
     Binding("l", "logs", "logs", id="resource.logs"),
     Binding("y", "raw", "raw", id="resource.raw"),
     Binding("a", "actions", "actions", id="resource.actions"),
+    Binding("e", "edit", "edit", show=False, id="resource.edit"),
+    Binding("s", "shell", "shell", show=False, id="resource.shell"),
     Binding("r", "retry", "retry", show=False, id="backend.retry"),
     Binding("left_square_bracket", "history(-1)", "back", key_display="[", show=False, id="history.back"),
     Binding("right_square_bracket", "history(1)", "forward", key_display="]", show=False, id="history.forward"),
@@ -71,6 +73,7 @@ LOG_BINDINGS: list[Binding] = [
     Binding("w", "wrap", "wrap", id="log.wrap"),
     Binding("f", "follow", "follow", id="log.follow"),
     Binding("ctrl+s", "save", "save", id="log.save"),
+    Binding("s", "source", "source", id="log.source"),
 ]
 
 DETAIL_BINDINGS: list[Binding] = [

@@ -10,7 +10,9 @@ from textual.widgets import Input
 from quarterdeck.tui.keys import LOG_BINDINGS
 from quarterdeck.tui.text_screen import TextScreen
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import LOGS_CLOSE, LOGS_OPEN, LogLines, LogsParams, StreamNumber
+from quarterdeck_api.logs import LOG_SOURCES, LogSourceInfo, LogSourcesParams
+from quarterdeck_api.protocol import LogLines, LogsParams
+from quarterdeck_api.visible import visible
 
 if TYPE_CHECKING:
     from quarterdeck.tui.console_app import ConsoleApp
@@ -43,7 +45,7 @@ class SearchBar(Input):
         self.post_message(self.Left(clear))
 
 
-class LogScreen(TextScreen):
+class LogScreen(TextScreen[None]):
     """The last lines of a log, and what is written from now on."""
 
     DEFAULT_CSS = """
@@ -56,17 +58,18 @@ class LogScreen(TextScreen):
         super().__init__(console, f"logs {address}", follow=True)
         self.address = address
         self._stream = 0
+        self._sources: tuple[LogSourceInfo, ...] = ()
+        self._source = 0
         self._search: SearchBar | None = None
 
     def on_mount(self) -> None:
         """Opens the stream."""
         super().on_mount()
-        self.run_worker(self._open())
+        self._open()
 
     def on_unmount(self) -> None:
         """Closes the stream."""
-        self.console.session.stop_listening(self._stream)
-        self.console.run_worker(self._close(self._stream))
+        self.console.session.streams.close(self._stream)
 
     async def action_search(self) -> None:
         """Opens the line for a text to find."""
@@ -127,19 +130,39 @@ class LogScreen(TextScreen):
             self._search = None
             self.lines.focus()
 
-    async def _open(self) -> None:
-        session = self.console.session
-        self._stream = session.listen_to_logs(self._take)
-        try:
-            await session.call(LOGS_OPEN, LogsParams(self._stream, self.address, follow=True, tail=_TAIL))
-        except QuarterdeckError as error:
-            self.show_text(["", f"  {error.message}", f"  {error.remedy}"])
+    async def action_source(self) -> None:
+        """Shows the next log of the resource, if it has several."""
+        if not self._sources:
+            try:
+                asked = LogSourcesParams(self.address)
+                self._sources = (await self.console.session.call(LOG_SOURCES, asked)).sources
+            except QuarterdeckError as error:
+                self.note(f"{error.message}; {error.remedy}" if error.remedy else error.message)
+                return
+        if len(self._sources) < 2:
+            self.note("it has one log only")
+            return
+        self._source = (self._source + 1) % len(self._sources)
+        chosen = self._sources[self._source]
+        self.title_text(f"logs {self.address}  {chosen.title or chosen.name} ({self._source + 1}/{len(self._sources)})")
+        self.console.session.streams.close(self._stream)
+        self._forget()
+        self._open(chosen.name)
 
-    async def _close(self, stream: int) -> None:
-        try:
-            await self.console.session.call(LOGS_CLOSE, StreamNumber(stream))
-        except QuarterdeckError as error:
-            self.console.say(f"the log stream was not closed: {error.message}")
+    def _open(self, source: str = "") -> None:
+        """Follows one of the resource's logs, the first when none is named."""
+
+        def params(number: int) -> LogsParams:
+            return LogsParams(number, self.address, follow=True, tail=_TAIL, source=source)
+
+        self._stream = self.console.session.streams.logs(self._take, params, self._failed, self._forget)
+
+    def _forget(self) -> None:
+        """The log is read from its last lines again: what is here would be there twice."""
+        self.lines.set_lines([])
+
+    def _failed(self, error: QuarterdeckError) -> None:
+        self.show_text(["", f"  {error.message}", f"  {error.remedy}"])
 
     def _take(self, lines: LogLines) -> None:
         shown = self.plain(lines.lines)
@@ -148,6 +171,9 @@ class LogScreen(TextScreen):
                 0,
                 (f"— {lines.skipped:,} lines skipped: they came faster than they could be shown —", self.palette.muted),
             )
+        if lines.error is not None:
+            sentence = f"{lines.error.message}. {lines.error.remedy}".strip()
+            shown.append((f"— {visible(sentence)} —", self.palette.error))
         if lines.ended:
             shown.append(("— end —", self.palette.muted))
         self.lines.append(shown)

@@ -253,6 +253,14 @@ class MainScreen(Screen[None]):
         """Shows the selected row as data."""
         self._with_selected(lambda row: self.console.open_raw(row, self._columns_of(row)))
 
+    def action_edit(self) -> None:
+        """Opens the selected row's text in the user's editor."""
+        self._with_selected(lambda row: self.console.open_editor(row.address))
+
+    def action_shell(self) -> None:
+        """Opens a shell on the selected row, where its backend has one."""
+        self._with_selected(self.console.open_shell)
+
     def action_actions(self) -> None:
         """Shows what can be done with the marked rows, or with the selected one when none is marked."""
         selected = self._resource()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.console_app import ConsoleApp
 
 
-class RawScreen(TextScreen):
+class RawScreen(TextScreen[None]):
     """The documented JSON form of a resource."""
 
     def __init__(self, console: "ConsoleApp", resource: Resource, columns: tuple[str, ...]) -> None:

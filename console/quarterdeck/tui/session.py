@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from quarterdeck.client.watching import RowChanges, WatchedRows
+from quarterdeck.tui.streams import Streams
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.protocol import (
     BACKENDS_CHANGED,
     CATALOGUE,
-    LOGS_LINES,
     WATCH_CLOSE,
     WATCH_DELTA,
     WATCH_OPEN,
@@ -22,7 +22,6 @@ from quarterdeck_api.protocol import (
     CatalogueResult,
     Delta,
     HelloResult,
-    LogLines,
     SnapshotChunk,
     WatchNumber,
     WatchParams,
@@ -119,7 +118,7 @@ class Session:
         self._connected = False
         self._numbers = itertools.count(1)
         self._watches: dict[int, _Watch] = {}
-        self._logs: dict[int, Callable[[LogLines], None]] = {}
+        self.streams = Streams(self, self._numbers, self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -133,7 +132,7 @@ class Session:
         connection.on_notification(WATCH_SNAPSHOT, self._snapshot)
         connection.on_notification(WATCH_DELTA, self._delta)
         connection.on_notification(BACKENDS_CHANGED, self._backends_changed)
-        connection.on_notification(LOGS_LINES, self._log_lines)
+        self.streams.listen(connection)
         self._connection = connection
         connection.start()
 
@@ -178,16 +177,6 @@ class Session:
                 except QuarterdeckError as error:
                     self._view.connection_said(f"a watch was not closed: {error.message}")
 
-    def listen_to_logs(self, handler: Callable[[LogLines], None]) -> int:
-        """A number for a log stream, whose lines go to the handler from now on."""
-        number = next(self._numbers)
-        self._logs[number] = handler
-        return number
-
-    def stop_listening(self, stream: int) -> None:
-        """Drops what still comes from a log stream."""
-        self._logs.pop(stream, None)
-
     def _begin(self, _: HelloResult) -> None:
         self._connected = True
         self._spawn(self._open_everything())
@@ -205,6 +194,7 @@ class Session:
             self._view.connection_said("")
             for watch in list(self._watches.values()):
                 await self.call(WATCH_OPEN, watch.params)
+            await self.streams.open_again()
         except QuarterdeckError as error:
             self._view.connection_said(f"connection lost: {error.message}")
 
@@ -248,11 +238,6 @@ class Session:
         if {backend.name for backend in changed.backends} != names:
             self._spawn(self._read_catalogue_again())
         self._view.backends_known(changed.backends)
-
-    def _log_lines(self, lines: LogLines) -> None:
-        handler = self._logs.get(lines.stream)
-        if handler is not None:
-            handler(lines)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

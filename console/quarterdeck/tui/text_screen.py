@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
+from textual.screen import Screen, ScreenResultType
 
 from quarterdeck.tui.keys import DETAIL_BINDINGS
 from quarterdeck.tui.one_line import OneLine
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.console_app import ConsoleApp
 
 
-class TextScreen(Screen[None]):
+class TextScreen(Screen[ScreenResultType]):
     """A title, lines, and the keys that work here; `escape` goes back to where the user was."""
 
     DEFAULT_CSS = """
@@ -57,6 +57,11 @@ class TextScreen(Screen[None]):
     def on_resize(self) -> None:
         """Fits the hints into the new width."""
         self.show_hints()
+
+    def title_text(self, title: str) -> None:
+        """Another title."""
+        self._heading_text = title
+        self.note("")
 
     def note(self, sentence: str) -> None:
         """Says something at the right of the title."""

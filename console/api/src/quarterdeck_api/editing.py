@@ -4,6 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from quarterdeck_api.catalogue import Danger
 from quarterdeck_api.wire import Method
 
 
@@ -16,11 +17,15 @@ class EditableText(Struct, frozen=True, omit_defaults=True):
 
 
 class TextChange(Struct, frozen=True, omit_defaults=True):
-    """What putting a text changes: a unified diff (empty: nothing), and what was or would be done as a sentence."""
+    """What putting a text changes: a unified diff (empty: nothing), and what was or would be done as a sentence.
+
+    `danger` is filled in by the runtime: what a user has to do before the text is put, as policy asks for it.
+    """
 
     diff: str
     message: str = ""
     version: str = ""
+    danger: Danger = Danger.NONE
 
 
 @runtime_checkable

@@ -272,6 +272,7 @@ class LogsParams(Struct, frozen=True, omit_defaults=True):
     address: str
     follow: bool = False
     tail: int = 0
+    source: str = ""
 
 
 class LogLines(Struct, frozen=True, omit_defaults=True):
