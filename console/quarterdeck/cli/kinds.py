@@ -17,6 +17,7 @@ SHARED_KINDS = (
     "dataset",
     "plugin",
     "journal",
+    "finding",
 )
 
 

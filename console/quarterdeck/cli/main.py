@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schedules": ("schedules", "List schedules; add, preview, switch, run or remove one."),
     "logs": ("logs", "Show the log of a job, the runtime or a plugin's host."),
     "journal": ("journal", "Show what was requested, by whom, and what came of it."),
+    "findings": ("findings", "Show what needs attention, and what to do about it."),
     "dataset": ("dataset", "Import and list datasets."),
     "backend": ("backend", "Add, list, test and remove backends."),
     "plugin": ("plugin", "Show plugins, switch them, and find out why one does not work."),

@@ -12,10 +12,12 @@ import psutil
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.authorization import Authorizer
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.core_actions import CoreActions
+from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
 from quarterdeck.runtime.core_rows import SHOWN_JOBS, SHOWN_JOURNAL, CoreRows
 from quarterdeck.runtime.database import Durability, open_database
@@ -23,6 +25,8 @@ from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.descriptions import Descriptions
 from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
+from quarterdeck.runtime.events import Events
+from quarterdeck.runtime.findings import Findings
 from quarterdeck.runtime.hosts.supervisor import HostLimits, HostSupervisor
 from quarterdeck.runtime.instance import InstanceLock
 from quarterdeck.runtime.jobs.queue import JobQueue
@@ -45,6 +49,7 @@ from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
 from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.host_protocol import HOST_FINDINGS
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     BACKEND_TEST,
@@ -114,7 +119,24 @@ class Application:
             paths, self._jobs, runtime.max_workers, runtime.worker_idle, min(_GUARD_LINGER, idle_exit)
         )
         limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
-        self._hosts = HostSupervisor(self._store, self._jobs, paths.logs, limits=limits)
+        self._hosts = HostSupervisor(
+            self._store, self._jobs, paths.logs, limits=limits, on_status=lambda _: self._core_findings.changed()
+        )
+        self._events = Events(self._hosts, self._registry.ready_plugins, self._spawn)
+        self._findings = Findings(lambda changes: self._store.apply(CORE, changes), self._events.tell, time.time)
+        self._events.findings = self._findings
+        self._core_findings = CoreFindings(
+            self._findings,
+            paths.state_folder,
+            backends=self._store.backends,
+            plugins=self._registry.plugins,
+            hosts=self._hosts.status,
+            configuration=lambda: self._reloading.state,
+            plugin_of=self._registry.plugin_of,
+        )
+        self._store.subscribe_backends(self._core_findings.changed)
+        self._store.subscribe_conditions(self._events.condition)
+        self._hosts.routes.on_notification(HOST_FINDINGS, self._core_findings.from_host)
         self._opening = BackendOpening(self._registry, self._store, self._hosts, self._environment.lookup, time.time)
         self._jobs.runners.update({RunsIn.WORKER: self._workers, RunsIn.HOST: self._hosts})
         self._schedules = ScheduleStore(self._database, self._publish_schedule)
@@ -142,6 +164,7 @@ class Application:
             core_actions,
             self._needs,
             presence,
+            Authorizer(self._hosts, self._registry.ready_plugins),
             lambda: self._settings,
         )
         self._probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
@@ -152,7 +175,7 @@ class Application:
             lambda: self._settings,
             lambda: [status.catalogue for status in self._registry.ready_plugins() if status.catalogue],
             self._take_over,
-            self._rows.configuration,
+            self._configuration_changed,
         )
         self._descriptions = Descriptions(
             self._registry,
@@ -217,6 +240,7 @@ class Application:
         self._loaded_plugins.set()
         self._jobs.pump()
         self._spawn(self._scheduler.run())
+        self._spawn(self._core_findings.run())
         for status in self._registry.ready_plugins():
             await self._start_host(status)
         await self._reloading.follow()
@@ -325,6 +349,7 @@ class Application:
         if not record.state.final:
             return
         self._schedules.job_ended(record)
+        self._events.job(record)
         if record.plugin == CORE or self._surroundings.named_datasets(record):
             self._publish_datasets()  # A dataset is new, or is used by one more job.
 
@@ -332,9 +357,14 @@ class Application:
         self._rows.schedule(name, schedule)
         self._scheduler.wake()
 
+    def _configuration_changed(self, state: ConfigurationState) -> None:
+        self._rows.configuration(state)
+        self._core_findings.changed()
+
     def _publish_plugins(self) -> None:
         """Plugins as resources, and the samples that they bring as datasets."""
         self._rows.plugins()
+        self._core_findings.changed()
         self._publish_datasets()
 
     def _publish_datasets(self) -> None:

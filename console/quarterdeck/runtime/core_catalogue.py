@@ -2,6 +2,7 @@
 
 from quarterdeck.runtime.datasets.catalogue import DATASET_COLUMNS
 from quarterdeck.runtime.datasets.job_types import core_job_types
+from quarterdeck.runtime.findings import FINDING_COLUMNS
 from quarterdeck.runtime.jobs.view import JOB_COLUMNS
 from quarterdeck.runtime.journal import JOURNAL_COLUMNS
 from quarterdeck.runtime.schedules.declared import SCHEDULE_ACTIONS
@@ -97,6 +98,7 @@ def core_catalogue() -> Catalogue:
             KindInfo("dataset", "Datasets", DATASET_COLUMNS),
             KindInfo("journal", "Journal", JOURNAL_COLUMNS),
             KindInfo("plugin", "Plugins", PLUGIN_COLUMNS),
+            KindInfo("finding", "Findings", FINDING_COLUMNS),
         ),
         actions=(*CORE_ACTIONS, *SCHEDULE_ACTIONS),
         jobs=core_job_types(),

@@ -44,7 +44,7 @@ class CoreRows:
         for entry in journal:
             self._shown_journal.add(entry.address)
         rows = tuple(Upsert(row) for row in (*map(job_resource, jobs), *journal, *map(schedule_resource, schedules)))
-        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule"))))
+        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule", "finding"))))
 
     def job(self, record: JobRecord) -> None:
         """A job changed; when too many have ended, the oldest is no longer shown."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.authorization import Authorizer
 from quarterdeck.runtime.borders import JobRequest
 from quarterdeck.runtime.command_text import command_text
 from quarterdeck.runtime.core_actions import CoreActions, CoreRequest
@@ -20,6 +21,7 @@ from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
 from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.store import Store
+from quarterdeck_api.authorization import AuthorizationRequest
 from quarterdeck_api.backend import ActionRequest, ActionResult
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import (
@@ -100,6 +102,7 @@ class Requests:
         core_actions: CoreActions,
         needs: DatasetNeeds,
         presence: Presence,
+        authorizer: Authorizer,
         settings: Callable[[], Settings],
     ) -> None:
         self._registry = registry
@@ -110,6 +113,7 @@ class Requests:
         self._core_actions = core_actions
         self._needs = needs
         self._presence = presence
+        self._authorizer = authorizer
         self._settings = settings
         self._under_way: set[asyncio.Task[Outcome]] = set()
 
@@ -236,6 +240,7 @@ class Requests:
                 return await self._preview(actor, request, wanted), wanted.own
             check(wish, standing)
             wanted = self._named(request, wanted)
+            await self._authorizer.check(_authorization(actor, wanted))
         except QuarterdeckError as error:
             outcome = _failed(target, error)
             if outcome.status == "refused" and not request.dry_run:
@@ -326,6 +331,14 @@ def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
         key=request.key,
         priority=request.priority,
     )
+
+
+def _authorization(actor: str, wanted: _Wanted) -> AuthorizationRequest:
+    """What plugins that may refuse are asked, one resource at a time: what is done to each may differ."""
+    target = wanted.target
+    addresses = (str(target.address),) if target.address else ()
+    action = target.action
+    return AuthorizationRequest(actor, action.id, addresses, *wanted.shown, action.danger, action.read_only)
 
 
 def _core_request(actor: str, wanted: _Wanted) -> CoreRequest:

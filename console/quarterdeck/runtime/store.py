@@ -95,7 +95,7 @@ class Store:
 
     def __init__(self, clock: Clock, timeline: Timeline | None = None, limit: int = BACKEND_LIMIT) -> None:
         self._clock = clock
-        self._timeline = timeline
+        self._timelines: list[Timeline] = [timeline] if timeline is not None else []
         self._limit = limit
         self._revision = 0
         self._shelves: dict[tuple[str, str], _Shelf] = {}
@@ -115,6 +115,10 @@ class Store:
     def subscribe_backends(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls the listener after the state of any backend changed; gives a function that ends this."""
         return _subscribe(self._backend_listeners, listener)
+
+    def subscribe_conditions(self, listener: Timeline) -> Callable[[], None]:
+        """Calls the listener whenever health, state or reason of a resource changes; gives a function that ends this."""
+        return _subscribe(self._timelines, listener)
 
     def begin(self, backend: str) -> None:
         """A backend begins to say everything that it has; what was complete before still counts as complete meanwhile."""
@@ -239,8 +243,9 @@ class Store:
             return
         shelf.put(resource)
         batch.touch(kind, resource.address)
-        if self._timeline is not None and (before is None or _condition(before) != _condition(resource)):
-            self._timeline(batch.time, before, resource)
+        if self._timelines and (before is None or _condition(before) != _condition(resource)):
+            for timeline in self._timelines:
+                timeline(batch.time, before, resource)
 
     def _remove(self, entry: _Backend, batch: _Batch, address: str) -> None:
         parts = address.split("/", 2)

@@ -26,14 +26,20 @@ HOST_FD_VARIABLE = "QUARTERDECK_HOST_FD"
 #: Seconds between heartbeats of a host; without one for three times as long it is taken for hung.
 HEARTBEAT_SECONDS = 2.0
 
+#: Seconds that a hook for an event, `quarterdeck_authorize`, and a look of a controller may take.
+HOOK_TIMEOUT = 10.0
+AUTHORIZE_TIMEOUT = 2.0
+LOOK_TIMEOUT = 30.0
+
 
 class HostConfiguration(Struct, frozen=True):
-    """What a host is told first."""
+    """What a host is told first; `module` is the plugin's entry-point module, for hooks that are called in the host."""
 
     protocol: str
     catalogue: Catalogue
     call_timeout: float = 10.0
     pool_threads: int = 16
+    module: str = ""
 
 
 class HostReady(Struct, frozen=True):

@@ -95,6 +95,11 @@ class HostLink:
         """Whether the host can be asked; one that has closed its connection is ending, even before it has ended."""
         return self._state == "ready" and self._process is not None and not self._process.peer.closed
 
+    @property
+    def coming(self) -> bool:
+        """Whether the host is being started for the first time."""
+        return self._state == "starting" and self._starts <= 1
+
     def status(self) -> HostStatus:
         """The host at a glance."""
         running = self._process is not None
@@ -281,7 +286,9 @@ class HostLink:
         """Configures the host and opens its backends."""
         assert self.plugin.catalogue is not None
         limits = self._tools.limits
-        wanted = HostConfiguration(PROTOCOL_VERSION, self.plugin.catalogue, limits.call_timeout, limits.pool_threads)
+        wanted = HostConfiguration(
+            PROTOCOL_VERSION, self.plugin.catalogue, limits.call_timeout, limits.pool_threads, self.plugin.module
+        )
         try:
             answer = await process.peer.call(CONFIGURE, wanted, limits.start_timeout)
             check_protocol(answer.protocol, f"the host of plugin {self.plugin.id}")

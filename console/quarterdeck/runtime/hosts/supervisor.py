@@ -98,6 +98,16 @@ class HostSupervisor:
         """
         return await self._link_of(backend).call(backend, method, params, timeout, changes_something=changes_something)
 
+    def is_ready(self, plugin: str) -> bool:
+        """Whether the plugin's host can be asked now."""
+        link = self._links.get(plugin)
+        return link is not None and link.ready
+
+    def is_coming(self, plugin: str) -> bool:
+        """Whether the plugin's host has not had its first start yet, or is just at it."""
+        link = self._links.get(plugin)
+        return link is None or link.coming
+
     async def call_plugin(
         self, plugin: str, method: Method[P, R], params: P, timeout: float, *, changes_something: bool = False
     ) -> R:

@@ -12,25 +12,34 @@ from typing import NoReturn
 from msgspec import Struct
 
 from quarterdeck_api import API_VERSION
-from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UnreachableError, UsageError
+from quarterdeck_api.errors import NotFoundError, ProtocolError, QuarterdeckError, UsageError
+from quarterdeck_api.host.authorizing import AuthorizeHook
 from quarterdeck_api.host.backends import BackendRunner, BackendTools
 from quarterdeck_api.host.calls import BackendCalls
+from quarterdeck_api.host.controllers import HostControllers
+from quarterdeck_api.host.events import EventHooks
 from quarterdeck_api.host.exits import HostExit
 from quarterdeck_api.host.faults import log_fault
 from quarterdeck_api.host.host_jobs import HostJobs, LoopChannel
 from quarterdeck_api.host.memory import resident_bytes
+from quarterdeck_api.host.plugin_hooks import PluginHooks
 from quarterdeck_api.host.pool import CallPool
+from quarterdeck_api.host.process_listening import ProcessFollower
+from quarterdeck_api.host.processes import HostProcesses, process_report_sender
 from quarterdeck_api.host.reporting import BackendReporter
 from quarterdeck_api.host.sender import ENCODED_CHANGES, ChangeSender
 from quarterdeck_api.host.streams import HostStreams
 from quarterdeck_api.host_protocol import (
+    AUTHORIZE,
     BACKEND_CLOSE,
     BACKEND_INTEREST,
     BACKEND_OPEN,
     BACKEND_REOPEN,
     BACKEND_REPORT,
     CONFIGURE,
+    CONTROLLER_LOOK,
     CREDIT,
+    EVENT,
     HEARTBEAT,
     HEARTBEAT_SECONDS,
     HOST_FINDINGS,
@@ -46,6 +55,7 @@ from quarterdeck_api.host_protocol import (
     STREAM_LINES,
     BackendName,
     CreditParams,
+    EventParams,
     Heartbeat,
     HostConfiguration,
     HostReady,
@@ -58,11 +68,13 @@ from quarterdeck_api.host_protocol import (
 )
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.peer import Peer
-from quarterdeck_api.processes import ControlAnswer, ControlMessage
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing, check_protocol
 
 #: Seconds that backends and jobs get together when the host is told to end.
 SHUTDOWN_TIMEOUT = 5.0
+
+#: Questions to `quarterdeck_authorize` that may be under way at once.
+_AUTHORIZING_THREADS = 4
 
 
 class _Configured(Struct, frozen=True):
@@ -70,6 +82,10 @@ class _Configured(Struct, frozen=True):
 
     tools: BackendTools
     jobs: HostJobs
+    events: EventHooks
+    authorize: AuthorizeHook
+    controllers: HostControllers
+    authorizing: CallPool
 
 
 class _StreamLine:
@@ -110,7 +126,15 @@ class HostProgram:
         peer.on_request(LIVE_DOCUMENT_OPEN, self._open_document)
         peer.on_notification(STREAM_CLOSE, lambda number: self._streams.close(number.stream))
         peer.on_notification(STREAM_CREDIT, lambda credit: self._streams.grant(credit.stream, credit.messages))
+        self._processes = HostProcesses(
+            process_report_sender(peer),
+            lambda wanted: ProcessFollower(wanted.name, lambda: self._backends.get(wanted.backend)),
+        )
+        self._processes.register(peer)
         peer.on_request(JOB_START, self._start_job)
+        peer.on_request(EVENT, self._tell_event)
+        peer.on_request(AUTHORIZE, lambda request: self._tools_and_jobs().authorize.ask(request))
+        peer.on_request(CONTROLLER_LOOK, lambda asked: self._tools_and_jobs().controllers.look(asked))
         peer.on_notification(JOB_CANCEL, lambda number: self._tools_and_jobs().jobs.cancel(number))
         peer.on_notification(BACKEND_INTEREST, self._set_interest)
         peer.on_notification(CREDIT, self._grant)
@@ -144,10 +168,20 @@ class HostProgram:
             asyncio.get_running_loop().call_later(1.0, self._end.set)  # After the answer has gone out.
             raise
         pool = CallPool(wanted.pool_threads, self._calls_are_stuck)
+        authorizing = CallPool(_AUTHORIZING_THREADS, self._authorizing_is_stuck)
+        hooks = PluginHooks(wanted.module)
         self._configured = _Configured(
-            BackendTools(wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout, self._send_to_process),
+            BackendTools(
+                wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout, self._processes.send_from_thread
+            ),
             HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend),
+            EventHooks(hooks, pool),
+            AuthorizeHook(hooks, authorizing),
+            HostControllers(wanted.catalogue, pool, lambda name: self._backend(name).backend, self._peer),
+            authorizing,
         )
+        if wanted.catalogue.authorizes:
+            await self._configured.authorize.prepare()
         return HostReady(PROTOCOL_VERSION, os.getpid(), API_VERSION)
 
     async def _open(self, wanted: OpenBackend) -> Nothing:
@@ -198,11 +232,9 @@ class HostProgram:
         self._tools_and_jobs().jobs.start(spec)
         return Nothing()
 
-    def _send_to_process(self, backend: str, instance: str, message: ControlMessage, timeout: float) -> ControlAnswer:
-        raise UnreachableError(
-            f"{instance} of {backend} cannot be told {message.name!r}: it has not connected to this host",
-            "start the process, or wait until it has connected",
-        )
+    async def _tell_event(self, told: EventParams) -> Nothing:
+        await self._tools_and_jobs().events.tell(told)
+        return Nothing()
 
     def _set_interest(self, wanted: InterestParams) -> None:
         runner = self._backends.get(wanted.name)
@@ -230,13 +262,19 @@ class HostProgram:
 
     async def _beat(self) -> None:
         while True:
-            stuck = self._configured.tools.pool.stuck if self._configured else 0
+            stuck = self._configured.tools.pool.stuck + self._configured.authorizing.stuck if self._configured else 0
             stuck += sum(runner.stuck_threads for runner in self._backends.values()) + self._streams.stuck
             self._peer.notify(HEARTBEAT, Heartbeat(stuck, resident_bytes()))
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
+    def _authorizing_is_stuck(self, stuck: int) -> None:
+        self._end_when_stuck(stuck, _AUTHORIZING_THREADS)
+
     def _calls_are_stuck(self, stuck: int) -> None:
-        if stuck >= self._tools_and_jobs().tools.pool.threads:
+        self._end_when_stuck(stuck, self._tools_and_jobs().tools.pool.threads)
+
+    def _end_when_stuck(self, stuck: int, threads: int) -> None:
+        if stuck >= threads:
             fault = QuarterdeckError(f"all {stuck} threads of the pool are stuck; the host ends and is started again")
             log_fault("host", fault)
             leave(HostExit.POOL_STUCK)
@@ -245,6 +283,7 @@ class HostProgram:
         if self._configured is not None:
             await self._configured.jobs.close()
         await self._streams.close_all()
+        await self._processes.close()
         closing = [asyncio.create_task(runner.close()) for runner in self._backends.values()]
         if closing:
             await asyncio.wait(closing, timeout=SHUTDOWN_TIMEOUT)
