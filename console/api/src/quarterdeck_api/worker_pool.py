@@ -187,6 +187,8 @@ class ProcessPool:
                 except ChildGoneError:
                     status, child = self._dismiss(child), None
                     run.give_back(chunk, status)
+                    if not run.untaken:
+                        return
                     child = self._borrow()
         except ChildGoneError:
             if child is not None:
