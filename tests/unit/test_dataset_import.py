@@ -5,32 +5,63 @@ import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
-from quarterdeck.runtime.datasets.csv_import import ImportPlan, Series, read_series
+from quarterdeck.runtime.datasets.cell_parsing import NumberColumn, TimeColumn, is_missing, number
 from quarterdeck.runtime.datasets.frequency import (
     alias,
     fits_anchor,
     grid_position,
     grid_time,
-    infer_frequency,
     parse_frequency,
     to_moment,
     to_time,
 )
 from quarterdeck.runtime.datasets.import_jobs import import_file, import_sample
+from quarterdeck.runtime.datasets.import_plan import ImportPlan, Problems
+from quarterdeck.runtime.datasets.series_import import ImportedSeries, import_series
+from quarterdeck.runtime.datasets.sorted_runs import LINE, TIME, SortedRuns
+from quarterdeck.runtime.datasets.spacing import infer_frequency
+from quarterdeck.runtime.datasets.time_parsing import time_form
 from quarterdeck_api.catalogue import SampleInfo
 from quarterdeck_api.errors import JobCancelledError, UsageError
 from quarterdeck_api.jobs import JobSpec, JobValue
 
+
+class Series(Struct):
+    """What an import wrote, read again: `times` in microseconds since 1970, None for a missing value."""
+
+    found: ImportedSeries
+    times: list[int]
+    columns: dict[str, list[float | None]]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.found, name)
+
+
 Read = Callable[..., Series]
+
+
+def read_plan(plan: ImportPlan, folder: Path) -> Series:
+    target = folder / "target.parquet"
+    found = import_series(plan, target, folder, lambda _fraction, _rows: None)
+    assert {each.name for each in folder.iterdir()} <= {target.name, plan.path.name}
+    table = pq.read_table(target)
+    times = table.column(found.time_column)
+    assert times.type == pa.timestamp("us", tz="UTC" if found.utc else None)
+    columns = {name: table.column(name).to_pylist() for name in found.columns}
+    return Series(found, times.cast(pa.int64()).to_pylist(), columns)
 
 
 class Context:
@@ -64,7 +95,7 @@ def read(tmp_path: Path) -> Read:
         path = tmp_path / "file.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         asked = {"time": "t"} if "start" not in plan else {}
-        return read_series(ImportPlan(path, **{**asked, **plan}), lambda _fraction, _rows: None)
+        return read_plan(ImportPlan(path, **{**asked, **plan}), tmp_path)
 
     return reading
 
@@ -181,10 +212,152 @@ def test_every_wrong_cell_is_named(read: Read) -> None:
     assert "Line 8, column 'y': 'inf' is not finite" in text
 
 
-def test_unsorted_and_doubled_rows_are_errors(read: Read) -> None:
-    text = error(read, rows("2024-01-02", "2024-01-01", "2024-01-02", "2024-01-03"))
-    assert "Line 3, column 't': '2024-01-01' comes before the row above it" in text and "sort the file" in text
-    assert "Line 4, column 't': '2024-01-02' is there twice" in text
+def test_rows_are_put_into_order(read: Read) -> None:
+    series = read("t,y\n2024-01-03,3\n2024-01-01,1\n2024-01-02,\n2024-01-05,5\n")
+    assert [to_moment(time).day for time in series.times] == [1, 2, 3, 5]
+    assert series.columns["y"] == [1.0, None, 3.0, 5.0]
+    assert (series.spacing.alias, series.spacing.gaps) == ("D", 1)
+    assert "1 row came before the row above; the rows were put into the order of their times" in series.notices
+
+
+def test_doubled_times_are_errors_wherever_they_stand(read: Read) -> None:
+    text = error(read, rows("2024-01-02", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-03"))
+    assert "2 problems" in text
+    assert "Line 4, column 't': '2024-01-02 00:00:00' is there twice (also in line 2); keep one of the two rows" in text
+    assert "Line 6, column 't': '2024-01-03 00:00:00' is there twice (also in line 5)" in text
+
+
+@given(
+    times=st.lists(st.integers(-50, 50), max_size=300),
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=20),
+    run_rows=st.integers(1, 60),
+)
+def test_runs_give_every_row_once_in_order(times: list[int], sizes: list[int], run_rows: int) -> None:
+    with TemporaryDirectory() as folder:
+        runs = SortedRuns(Path(folder), run_rows, most_runs=3)
+        taken, turn = 0, cycle(sizes)
+        while taken < len(times):
+            size = next(turn)
+            part = range(taken, min(taken + size, len(times)))
+            values = [float(times[line]) for line in part]
+            runs.add(
+                pa.record_batch(
+                    [
+                        pa.array(part, pa.int64()),
+                        pa.array([times[line] for line in part], pa.int64()),
+                        pa.array(values),
+                    ],
+                    names=[LINE, TIME, "0"],
+                )
+            )
+            taken += size
+        runs.finish()
+        for _ in range(2):
+            read = [row for batch in runs.read() for row in batch.to_pylist()]
+            assert [(row[TIME], row[LINE]) for row in read] == sorted((time, line) for line, time in enumerate(times))
+            assert all(row["0"] == row[TIME] for row in read)
+
+
+CELLS = st.one_of(
+    st.floats().map(repr),
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from(
+        ["", " ", "NA", " n/a ", "-", "+1", " 2.5 ", "1_000", "1,5", ".5", "5.", "1e400", "Infinity", "0x1", "\u0661"]
+    ),
+)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=8))
+def test_cells_read_together_are_what_they_are_alone(cells: list[str]) -> None:
+    problems = Problems(Path("f"))
+    together = NumberColumn("y", problems).take(cells, range(len(cells))).to_pylist()
+    alone = [None if is_missing(text.strip()) else number(text.strip()) for text in cells]
+    assert together == alone
+    assert problems.total == sum(
+        value is None and not is_missing(text.strip()) for value, text in zip(alone, cells, strict=True)
+    )
+
+
+TIMES = st.one_of(
+    st.datetimes(timezones=st.one_of(st.none(), st.just(UTC))).map(lambda moment: moment.isoformat()),
+    st.datetimes().map(lambda moment: moment.isoformat(sep=" ", timespec="minutes")),
+    st.dates().map(lambda day: day.isoformat()),
+    st.dates().map(lambda day: day.isoformat().replace("-", "/")),
+    st.sampled_from(
+        [
+            "0000-01-01",
+            "2024-02-30",
+            "2024-01-01T24:00",
+            "2024-01-01 05",
+            "2024-01-01T00:00:60",
+            "2024-01-01T05:00+14:00",
+            " 2024-01-01",
+        ]
+    ),
+    st.integers(-(10**10), 10**10).map(str),
+)
+
+
+@given(st.lists(TIMES, min_size=1, max_size=5))
+def test_times_read_together_are_what_they_are_alone(cells: list[str]) -> None:
+    form = time_form(cells[0].strip())
+    together, alone = (TimeColumn("t", "", None, Problems(Path("f"))) for _ in range(2))
+    found = together.take(cells, range(len(cells))).to_pylist()
+    each = [alone._read(text.strip(), 1) for text in cells]
+    assert found == each and (together.utc, form) == (alone.utc, form)
+
+
+def parquet(tmp_path: Path, times: pa.Array, **plan: Any) -> Series:
+    path = tmp_path / "file.data"
+    values = pa.array([1, 2, None][: len(times)], pa.int32())
+    pq.write_table(pa.table({"t": times, "y": values, "label": ["a"] * len(times)}), path)
+    return read_plan(ImportPlan(path, time="t", **plan), tmp_path)
+
+
+DAYS = [datetime(2024, 3, 30, 23), datetime(2024, 3, 31, 22), datetime(2024, 4, 1, 22)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone_name", "frequency"),
+    [
+        (pa.timestamp("ns", "Europe/Berlin"), "Europe/Berlin", "D"),
+        (pa.timestamp("s", "UTC"), "UTC", ""),
+        (pa.timestamp("ms", "+02:00"), "UTC", ""),
+    ],
+)
+def test_a_parquet_file_keeps_its_zone(tmp_path: Path, kind: pa.DataType, zone_name: str, frequency: str) -> None:
+    series = parquet(tmp_path, pa.array([day.replace(tzinfo=UTC) for day in DAYS]).cast(kind))
+    assert (series.utc, series.time_zone, series.spacing.alias) == (True, zone_name, frequency)
+    assert [to_moment(time) for time in series.times] == DAYS
+    assert series.columns == {"y": [1.0, 2.0, None]} and series.missing == {"y": 1}
+    assert "column 'label' holds string, not numbers, and is left out" in series.notices
+
+
+def test_a_parquet_file_of_clock_readings_dates_texts_and_numbers(tmp_path: Path) -> None:
+    days = [date(2024, 3, 31), date(2024, 4, 1), date(2024, 4, 2)]
+    assert parquet(tmp_path, pa.array(days)).utc is False
+    for times in (pa.array(days), pa.array([f"{day}" for day in days])):
+        series = parquet(tmp_path, times, time_zone="Europe/Berlin")
+        assert ([to_moment(time) for time in series.times], series.spacing.alias) == (DAYS, "D")
+    series = parquet(tmp_path, pa.array([1_700_000_000, 1_700_000_060, 1_700_000_120]))
+    assert (series.utc, series.spacing.alias) == (True, "min")
+
+
+def test_wrong_rows_of_a_parquet_file_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    times = pa.array([datetime(2024, 1, 1), None, datetime(2024, 1, 1)])
+    pq.write_table(pa.table({"t": times, "y": [1.0, math.inf, 2.0]}), path)
+    with pytest.raises(UsageError) as raised:
+        read_plan(ImportPlan(path, time="t"), tmp_path)
+    said = raised.value.message
+    assert "Row 2, column 't' is null" in said and "Row 2, column 'y': 'inf' is not finite" in said
+    assert "Row 3, column 't': '2024-01-01 00:00:00' is there twice (also in row 1)" in said
+    for plan, what in ((ImportPlan(path, time="x"), "no column 'x'"), (ImportPlan(path, time="y"), "which is no time")):
+        with pytest.raises(UsageError, match=what):
+            read_plan(plan, tmp_path)
+    path.write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(UsageError, match="is not a Parquet file that can be read"):
+        read_plan(ImportPlan(path, time="t"), tmp_path)
 
 
 def test_at_most_ten_problems_are_shown_with_their_total(read: Read) -> None:
@@ -195,12 +368,12 @@ def test_at_most_ten_problems_are_shown_with_their_total(read: Read) -> None:
 def test_missing_values_are_kept_and_counted(read: Read) -> None:
     series = read("t,y,z\n2024-01-01,1,\n2024-01-02,NA,2\n2024-01-03,nan,3\n")
     assert series.missing == {"y": 2, "z": 1}
-    assert math.isnan(series.columns["y"][1]) and series.columns["z"][2] == 3.0
+    assert series.columns == {"y": [1.0, None, None], "z": [None, 2.0, 3.0]}
 
 
 def test_columns_without_numbers_are_left_out_and_said(read: Read) -> None:
     series = read("t,y,label\n2024-01-01,1,red\n2024-01-02,2,blue\n")
-    assert list(series.columns) == ["y"] and series.notices == ["column 'label' holds no numbers and is left out"]
+    assert list(series.columns) == ["y"] and series.notices == ("column 'label' holds no numbers and is left out",)
     assert "column 'label': 'red' is not a number" in error(read, "t,y,label\n2024-01-01,1,red\n", target="label")
     assert "no column of numbers" in error(read, "t,label\n2024-01-01,red\n")
 
@@ -349,7 +522,7 @@ def test_the_samples_of_sktime_are_read(tmp_path: Path) -> None:
         (ImportPlan(folder / "Longley/Longley.csv", time="YEAR", target="TOTEMP"), 16, "YS", 16.0),
     ]
     for plan, count, frequency, last in plans:
-        series = read_series(plan, lambda _fraction, _rows: None)
+        series = read_plan(plan, tmp_path)
         assert (len(series.times), series.spacing.alias, series.spacing.gaps) == (count, frequency, 0), plan
         assert next(iter(series.columns.values()))[-1] == last
 

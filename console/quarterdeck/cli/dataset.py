@@ -36,7 +36,7 @@ def import_file(
     no_wait: bool,
     as_json: bool,
 ) -> int:
-    """Import a CSV FILE as a dataset: every row is checked, and the job's result says what was found."""
+    """Import a CSV or Parquet FILE as a dataset: every row is checked, and the job's result says what was found."""
     said = {"name": name, "target": target, "frequency": frequency, "time_zone": time_zone, "replace": replace}
     parameters = {"file": str(Path.cwd() / Path(file).expanduser()), "time": time}
     parameters |= {key: value for key, value in said.items() if value}

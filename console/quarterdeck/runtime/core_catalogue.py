@@ -27,7 +27,7 @@ _NOTHING: JsonSchema = {"type": "object", "properties": {}, "required": []}
 _IMPORT: JsonSchema = {
     "type": "object",
     "properties": {
-        "file": {"type": "string", "format": "file", "description": "The CSV file to import."},
+        "file": {"type": "string", "format": "file", "description": "The CSV or Parquet file to import."},
         "time": {"type": "string", "description": "The column that holds the time of each row."},
         "name": {"type": "string", "default": "", "description": "The dataset's name; the file's name when empty."},
         "target": {"type": "string", "default": "", "description": "The column to forecast when none is said."},
@@ -48,13 +48,13 @@ PLUGIN_COLUMNS = (
 CORE_ACTIONS = (
     ActionInfo(
         "dataset.import",
-        "Import a CSV file",
+        "Import a file",
         ("dataset",),
         _IMPORT,
         job="dataset.import",
         standalone=True,
         key="i",
-        summary="Reads a CSV file, checks every row, and keeps it as a dataset.",
+        summary="Reads a CSV or Parquet file, checks every row, and keeps it as a dataset.",
     ),
     ActionInfo(
         "dataset.remove",

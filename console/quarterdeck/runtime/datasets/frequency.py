@@ -1,16 +1,12 @@
-"""Frequencies of time series: pandas aliases, their grids of times, and which one a series follows.
+"""Frequencies of time series: pandas aliases and their grids of times.
 
 Times are naive, in whole microseconds since 1970. Aliases: https://pandas.pydata.org/docs/user_guide/timeseries.html#offset-aliases
 """
 
 import re
 from calendar import monthrange
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from itertools import pairwise
-from math import gcd
 
 from msgspec import Struct
 
@@ -18,10 +14,10 @@ from quarterdeck_api.errors import UsageError
 
 EPOCH = datetime(1970, 1, 1)
 _SECOND = 1_000_000
-_DAY = 86_400 * _SECOND
+DAY = 86_400 * _SECOND
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_FIXED = {"D": _DAY, "h": 3600 * _SECOND, "min": 60 * _SECOND, "s": _SECOND, "ms": 1000, "us": 1}
+_FIXED = {"D": DAY, "h": 3600 * _SECOND, "min": 60 * _SECOND, "s": _SECOND, "ms": 1000, "us": 1}
 #: Spellings that pandas has given up.
 _OLD_SPELLINGS = {
     "M": "ME",
@@ -36,7 +32,6 @@ _OLD_SPELLINGS = {
     "U": "us",
 }
 _ALIAS = re.compile(r"(\d*)([A-Za-z]+)(?:-([A-Z]{3}))?")
-_MOST_GAPS_SHOWN = 10
 
 
 class Unit(Enum):
@@ -58,16 +53,7 @@ class Frequency(Struct, frozen=True):
     @property
     def sub_daily(self) -> bool:
         """Whether times lie closer than a day, so that they count elapsed time and not a calendar."""
-        return self.unit is Unit.FIXED and self.count < _DAY
-
-
-class Spacing(Struct, frozen=True):
-    """How a series lies on a grid: `off_grid` is the index of the first time that is not on it (-1: none), `gaps` how many times are missing."""
-
-    alias: str
-    gaps: int = 0
-    first_gaps: tuple[str, ...] = ()
-    off_grid: int = -1
+        return self.unit is Unit.FIXED and self.count < DAY
 
 
 def to_moment(time: int) -> datetime:
@@ -91,7 +77,7 @@ def parse_frequency(text: str) -> Frequency:
     if count == 0:
         raise _unknown(text)
     if word == "W" and (not suffix or suffix in _WEEKDAYS):
-        return Frequency(Unit.FIXED, count * 7 * _DAY, _WEEKDAYS.index(suffix or "SUN"))
+        return Frequency(Unit.FIXED, count * 7 * DAY, _WEEKDAYS.index(suffix or "SUN"))
     if word in ("QS", "YS", "QE", "YE") and (not suffix or suffix in _MONTHS):
         months = 3 if word[0] == "Q" else 12
         unit = Unit.MONTH_START if word[1] == "S" else Unit.MONTH_END
@@ -137,7 +123,7 @@ def grid_position(frequency: Frequency, origin: int, time: int) -> int | None:
     if frequency.unit is Unit.BUSINESS_DAY:
         if moment.weekday() > 4:
             return None
-        steps, rest = divmod(_business_days(moment) - _business_days(first), frequency.count)
+        steps, rest = divmod(business_days(moment) - business_days(first), frequency.count)
         return None if rest else steps
     if moment.day != _month_day(frequency.unit, moment):
         return None
@@ -151,7 +137,7 @@ def grid_time(frequency: Frequency, origin: int, position: int) -> int:
         return origin + position * frequency.count
     first = to_moment(origin)
     if frequency.unit is Unit.BUSINESS_DAY:
-        weeks, weekday = divmod(_business_days(first) + position * frequency.count, 5)
+        weeks, weekday = divmod(business_days(first) + position * frequency.count, 5)
         days = weeks * 7 + weekday
         return to_time(datetime.combine(datetime.fromordinal(days + 1), first.time()))
     year, month = divmod(_month_number(first) + position * frequency.count, 12)
@@ -171,72 +157,9 @@ def fits_anchor(frequency: Frequency, origin: int) -> bool:
     return right_month and first.day == _month_day(frequency.unit, first)
 
 
-def spacing(times: Sequence[int], frequency: Frequency) -> Spacing:
-    """How increasing times lie on a grid that begins with the first of them."""
-    origin = times[0]
-    name = alias(frequency, origin)
-    if not fits_anchor(frequency, origin):
-        return Spacing(name, off_grid=0)
-    gaps, shown, last = 0, [], 0
-    for index, time in enumerate(times):
-        position = grid_position(frequency, origin, time)
-        if position is None:
-            return Spacing(name, off_grid=index)
-        missing = position - last - 1
-        if missing > 0:
-            gaps += missing
-            if len(shown) < _MOST_GAPS_SHOWN:
-                shown.append(f"{missing} after {to_moment(times[index - 1]).isoformat(sep=' ')}")
-        last = position
-    return Spacing(name, gaps, tuple(shown))
-
-
-def infer_frequency(times: Sequence[int]) -> Frequency | None:
-    """The grid that increasing times follow, with gaps or without; None when they are irregular or fewer than two."""
-    if len(times) < 2:
-        return None
-    for unit in (Unit.MONTH_START, Unit.MONTH_END):
-        months = _steps_of_months(times, unit)
-        if months:
-            return _unless_sparse(Frequency(unit, months), times)
-    differences = Counter(later - earlier for earlier, later in pairwise(times))
-    step = min(differences, key=lambda difference: (-differences[difference], difference))
-    if any(difference % step for difference in differences):
-        return None
-    if step == _DAY and _skips_weekends(times):
-        return _unless_sparse(Frequency(Unit.BUSINESS_DAY, 1), times)
-    return _unless_sparse(Frequency(Unit.FIXED, step), times)
-
-
-def _steps_of_months(times: Sequence[int], unit: Unit) -> int:
-    """The months between times that all are a month's first (or last) day at one time of day; 0 when they are not."""
-    every_month = Frequency(unit, 1)
-    if not fits_anchor(every_month, times[0]):
-        return 0
-    step, last = 0, 0
-    for time in times:
-        position = grid_position(every_month, times[0], time)
-        if position is None:
-            return 0
-        step, last = gcd(step, position - last), position
-    return step
-
-
-def _skips_weekends(times: Sequence[int]) -> bool:
-    first, last = to_moment(times[0]), to_moment(times[-1])
-    weekends = last.toordinal() - first.toordinal() > _business_days(last) - _business_days(first)
-    return weekends and all(to_moment(time).weekday() < 5 for time in times)
-
-
-def _unless_sparse(frequency: Frequency, times: Sequence[int]) -> Frequency | None:
-    # Events at whole seconds lie on a grid of seconds too; with more gaps than times it says nothing.
-    last = grid_position(frequency, times[0], times[-1])
-    return frequency if last is not None and last + 1 <= 2 * len(times) else None
-
-
 def _fixed_alias(count: int, first: datetime) -> str:
-    if count % (7 * _DAY) == 0:
-        return _counted(count // (7 * _DAY), f"W-{_WEEKDAYS[first.weekday()]}")
+    if count % (7 * DAY) == 0:
+        return _counted(count // (7 * DAY), f"W-{_WEEKDAYS[first.weekday()]}")
     word = next(word for word, length in _FIXED.items() if count % length == 0)
     return _counted(count // _FIXED[word], word)
 
@@ -245,7 +168,8 @@ def _counted(count: int, word: str) -> str:
     return word if count == 1 else f"{count}{word}"
 
 
-def _business_days(moment: datetime) -> int:
+def business_days(moment: datetime) -> int:
+    """Working days before a day, counted from the year 1."""
     weeks, weekday = divmod(moment.toordinal() - 1, 7)  # The first of January of year 1 was a Monday.
     return weeks * 5 + weekday
 

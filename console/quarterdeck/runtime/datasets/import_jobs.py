@@ -1,24 +1,22 @@
-"""The core's import jobs: they run in a worker, read a CSV file and leave a Parquet file for the catalogue of datasets."""
+"""The core's import jobs: they run in a worker, read a CSV or Parquet file and leave a Parquet file for the catalogue of datasets."""
 
 import hashlib
 import os
-from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from quarterdeck.runtime.datasets.catalogue import ImportReport, check_dataset_name
-from quarterdeck.runtime.datasets.csv_import import ImportPlan, Series, read_series
 from quarterdeck.runtime.datasets.frequency import to_moment
+from quarterdeck.runtime.datasets.import_plan import ImportPlan
 from quarterdeck.runtime.datasets.job_types import DATASET_FILE
+from quarterdeck.runtime.datasets.series_import import import_series
 from quarterdeck_api.catalogue import SampleInfo
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.jobs import JobContext, JobValue
 
-_ROWS_AT_ONCE = 100_000
 _BYTES_AT_ONCE = 1024 * 1024
 
 
@@ -35,7 +33,7 @@ class ImportParameters(msgspec.Struct, frozen=True):
 
 
 def import_file(context: JobContext) -> JobValue:
-    """Imports a CSV file."""
+    """Imports a CSV or Parquet file."""
     try:
         asked = msgspec.convert(context.spec.parameters, ImportParameters)
     except msgspec.ValidationError as error:
@@ -76,48 +74,24 @@ def import_sample(context: JobContext) -> JobValue:
     return _import(context, plan, sample.title, source=sample.source or sample.path)
 
 
-def write_parquet(series: Series, path: Path) -> None:
-    """Writes a series as Parquet, compressed with zstd, synced to disk: the time column, then the columns of numbers (missing: null)."""
-    kind = pa.timestamp("us", tz="UTC" if series.utc else None)
-    fields = [
-        pa.field(series.time_column, kind, nullable=False),
-        *(pa.field(name, pa.float64()) for name in series.columns),
-    ]
-    schema = pa.schema(fields)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for first in range(0, len(series.times), _ROWS_AT_ONCE):
-            last = first + _ROWS_AT_ONCE
-            columns = [pa.array(series.times[first:last], pa.int64()).cast(kind)]
-            columns += [_nullable(numbers[first:last]) for numbers in series.columns.values()]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _nullable(numbers: "array[float]") -> pa.Array:
-    return pa.array(memoryview(numbers).tolist(), pa.float64(), from_pandas=True)
-
-
 def _import(context: JobContext, plan: ImportPlan, title: str, source: str) -> JobValue:
     def report(fraction: float, rows: int) -> None:
         context.raise_if_cancelled()
-        context.progress(fraction * 0.9, f"{rows:,} rows read")
+        context.progress(fraction, f"{rows:,} rows read")
 
     context.step("read")
-    series = read_series(plan, report)
-    context.raise_if_cancelled()
-    context.step("write")
-    context.progress(0.9, f"writing {len(series.times):,} rows")
     path = context.artefact(DATASET_FILE, "application/vnd.apache.parquet", title)
-    write_parquet(series, path)
+    series = import_series(plan, path, path.parent, report)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
     for notice in series.notices:
         context.log(notice)
     result = ImportReport(
-        rows=len(series.times),
+        rows=series.rows,
         frequency=series.spacing.alias,
-        start=_iso(series.times[0], series.utc),
-        end=_iso(series.times[-1], series.utc),
-        value_columns=tuple(series.columns),
+        start=_iso(series.first, series.utc),
+        end=_iso(series.last, series.utc),
+        value_columns=series.columns,
         time_column=series.time_column,
         time_zone=series.time_zone,
         target=series.target,
@@ -132,7 +106,7 @@ def _import(context: JobContext, plan: ImportPlan, title: str, source: str) -> J
     return JobValue(msgspec.to_builtins(result), _document(title, result, series.notices))
 
 
-def _document(title: str, result: ImportReport, notices: list[str]) -> Document:
+def _document(title: str, result: ImportReport, notices: Sequence[str]) -> Document:
     facts = FactsBlock(
         (
             Fact("Rows", result.rows),

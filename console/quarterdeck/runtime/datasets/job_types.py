@@ -15,6 +15,6 @@ _PRELOAD = (_MODULE, "pyarrow.parquet")
 def core_job_types() -> tuple[JobTypeInfo, ...]:
     """Job types of the plugin `core`; they run in workers with the core's interpreter."""
     return (
-        JobTypeInfo(IMPORT_JOB, "Import a CSV file", f"{_MODULE}:import_file", preload=_PRELOAD),
+        JobTypeInfo(IMPORT_JOB, "Import a file", f"{_MODULE}:import_file", preload=_PRELOAD),
         JobTypeInfo(SAMPLE_JOB, "Import a sample", f"{_MODULE}:import_sample", preload=_PRELOAD),
     )
