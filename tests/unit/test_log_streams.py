@@ -268,7 +268,8 @@ def test_a_log_that_cannot_be_read_ends_with_a_sentence(tmp_path: Path) -> None:
         async with asyncio.timeout(20):
             while not desk.wire.ended:
                 await asyncio.sleep(0.001)
-        assert "cannot be read" in desk.wire.lines[-1]
+        error = desk.wire.batches[-1].error
+        assert error is not None and "cannot be read" in error.message
         assert len(desk.faults) == 1
 
     run(scenario())

@@ -13,9 +13,11 @@ from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import Settings
 from quarterdeck.runtime.authorization import Authorizer
+from quarterdeck.runtime.backend_asking import BackendAsking
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
+from quarterdeck.runtime.backend_views import BackendViews
 from quarterdeck.runtime.core_actions import CoreActions
 from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
@@ -24,6 +26,7 @@ from quarterdeck.runtime.database import Durability, open_database
 from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.descriptions import Descriptions
+from quarterdeck.runtime.editing import Editing
 from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
 from quarterdeck.runtime.events import Events
 from quarterdeck.runtime.findings import Findings
@@ -155,6 +158,8 @@ class Application:
         core_actions.add(schedule_actions)
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
+        authorizer = Authorizer(self._hosts, self._registry.ready_plugins)
+        asking = BackendAsking(self._store, self._hosts, presence)
         self._requests = Requests(
             self._registry,
             self._store,
@@ -164,7 +169,7 @@ class Application:
             core_actions,
             self._needs,
             presence,
-            Authorizer(self._hosts, self._registry.ready_plugins),
+            authorizer,
             lambda: self._settings,
         )
         self._probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
@@ -185,14 +190,28 @@ class Application:
             self._journal,
             lambda name: schedule_blocks(self._schedules.get(name), time.time()),
         )
+        self._editing = Editing(self._registry, presence, asking, self._journal, authorizer, lambda: self._settings)
+        core_logs = CoreLogs(paths, self._jobs, self._hosts)
+        self._views = BackendViews(
+            self._registry,
+            self._store,
+            self._hosts,
+            presence,
+            asking,
+            self._descriptions,
+            self._editing,
+            core_logs.find,
+        )
         self._server = Server(
             paths,
             self._store,
             self._registry,
             hello=self._hello,
-            log_source=CoreLogs(paths, self._jobs, self._hosts).find,
+            log_source=core_logs.find,
+            log_lines=self._views.logs.lines,
             on_environment=self._offered,
             on_fault=self._fault,
+            on_clients=self._follow_interest,
             ready=self._loaded_plugins,
         )
         self._answer_methods()
@@ -227,6 +246,7 @@ class Application:
             await self._server.close()
             await self._hosts.close()
             await self._requests.close()
+            await self._editing.close()
             await self._workers.close(self._stop_workers)
             self._jobs.close(self._stop_workers)
             self._database.close()
@@ -265,12 +285,16 @@ class Application:
         while True:
             await asyncio.sleep(_TICK)
             idle_exit = self._settings.runtime.idle_exit
-            for backend in self._registry.backends():
-                self._hosts.set_interest(backend.name, self._server.interest(backend.name))
+            self._follow_interest()
             idle_since = self._server.idle_since
             busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0) + self._scheduler.live()
             if idle_exit and idle_since is not None and not busy and time.monotonic() - idle_since >= idle_exit:
                 self.request_stop(f"nobody was connected for {idle_exit:g} s", True)
+
+    def _follow_interest(self) -> None:
+        """Tells every backend who looks at it now."""
+        for backend in self._registry.backends():
+            self._hosts.set_interest(backend.name, self._server.interest(backend.name))
 
     def _answer_methods(self) -> None:
         server = self._server
@@ -285,6 +309,7 @@ class Application:
         server.on(CONFIG_RELOAD, self._reload_configuration)
         server.on(STATUS, self._status)
         server.on(STOP, self._stop)
+        self._views.answer(server)
 
     async def _do(self, session: ClientSession, request: DoParams) -> DoResult:
         return await self._requests.do(session.actor, request)

@@ -47,7 +47,7 @@ class Descriptions:
         address = Address.parse(asked.address)
         resource = await self._presence.resource(address)
         if resource is None:
-            raise NotFoundError(f"{address} is not kept by the runtime", "open it from its parent", str(address))
+            return await self._browsed(address)
         columns = self._registry.columns(address.backend, address.kind)
         blocks: list[Block] = [FactsBlock(resource_facts(resource, columns))]
         if address.backend == CORE and address.kind == "job":
@@ -63,6 +63,31 @@ class Descriptions:
             blocks += await self._backend_blocks(address)
         title = f"{address.kind} {address.name}"
         return DescribeResult(resource, tuple(column.id for column in columns), Document(title, tuple(blocks)))
+
+    async def composed(self, address: Address, blocks: Sequence[Block]) -> DescribeResult:
+        """A document that a backend shows by itself, below what the store knows of its resource now."""
+        resource = await self._presence.resource(address)
+        if resource is None:
+            return self._unmirrored(address, blocks)
+        columns = self._registry.columns(address.backend, address.kind)
+        facts = FactsBlock(resource_facts(resource, columns))
+        document = Document(f"{address.kind} {address.name}", (facts, *blocks))
+        return DescribeResult(resource, tuple(column.id for column in columns), document)
+
+    async def _browsed(self, address: Address) -> DescribeResult:
+        """A resource of a browsed kind, which only its backend knows; raises what the backend answers."""
+        if address.backend == CORE:
+            raise NotFoundError(f"{address} is not kept by the runtime", "open it from its parent", str(address))
+        await self._presence.settled(address.backend)
+        asked = AddressParams(str(address))
+        found = await self._hosts.call(address.backend, BACKEND_DESCRIBE, asked, DESCRIBE_TIMEOUT)
+        return self._unmirrored(address, found.blocks)
+
+    def _unmirrored(self, address: Address, blocks: Sequence[Block]) -> DescribeResult:
+        """What a backend says of a resource that is not in the store."""
+        columns = tuple(column.id for column in self._registry.columns(address.backend, address.kind))
+        document = Document(f"{address.kind} {address.name}", tuple(blocks))
+        return DescribeResult(Resource(str(address), address.name), columns, document)
 
     def job(self, number: int) -> JobRecord:
         """A job as recorded, without the secrets among its parameters, its last step ended with it; raises NotFoundError."""

@@ -309,7 +309,7 @@ class Requests:
             result = await self._core_actions.perform(_core_request(actor, wanted))
         else:
             result = await self._perform(target.address, wanted)
-        return Outcome(target.text, "done", result.message, statement=result.statement, document=result.document)
+        return Outcome(target.text, "done", result.message, "", result.statement, result.document, run=result.run)
 
     async def _perform(self, address: Address, wanted: _Wanted, *, dry_run: bool = False) -> ActionResult:
         action = wanted.target.action

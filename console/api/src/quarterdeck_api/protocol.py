@@ -209,12 +209,14 @@ class CompleteResult(Struct, frozen=True):
 
 
 class JobStep(Struct, frozen=True, omit_defaults=True):
-    """A named step of an attempt; `ended` 0 while it runs; `log_offset` in bytes of the attempt's log."""
+    """A named step; `ended` 0 while it runs; `log_offset` in bytes of the log of `attempt`, which is an earlier one for a step that is kept."""
 
     name: str
     started: float
     ended: float = 0.0
     log_offset: int = 0
+    state: JobState = JobState.RUNNING
+    attempt: int = 0
 
 
 class JobEvent(Struct, frozen=True, omit_defaults=True):
@@ -266,7 +268,7 @@ class JobParams(Struct, frozen=True):
 
 
 class LogsParams(Struct, frozen=True, omit_defaults=True):
-    """A log stream, under a number that the client chooses. `address` is a job, `core/runtime/runtime` or `core/host/PLUGIN`."""
+    """A log stream, under a number that the client chooses. `source` is one of the resource's logs, empty for its first."""
 
     stream: int
     address: str
@@ -276,12 +278,16 @@ class LogsParams(Struct, frozen=True, omit_defaults=True):
 
 
 class LogLines(Struct, frozen=True, omit_defaults=True):
-    """Lines of a stream; `skipped` lines were left out before them because the client read too slowly; `ended` after the last."""
+    """Lines of a stream; `skipped` lines were left out before them because the client read too slowly.
+
+    `ended` after the last; with `error` it ended because the log cannot be read.
+    """
 
     stream: int
     lines: tuple[str, ...]
     skipped: int = 0
     ended: bool = False
+    error: ErrorReport | None = None
 
 
 class StreamNumber(Struct, frozen=True):
@@ -407,6 +413,56 @@ class StopParams(Struct, frozen=True):
     keep_workers: bool = False
 
 
+class PluginChange(Struct, frozen=True, omit_defaults=True):
+    """What a client is about to do to a distribution: `verb` is install, upgrade, remove, enable or disable.
+
+    `plugin` is the plugin's id, or the distribution's name where the id is not known yet. Versions are empty where there is none.
+    `environment` is `shared` or `own`. No job of the plugins in `hold` begins until the change has ended; `confirmed` and `typed_name` answer
+    policy as in DoParams.
+    """
+
+    verb: str
+    plugin: str
+    distribution: str = ""
+    before: str = ""
+    after: str = ""
+    environment: str = ""
+    hold: tuple[str, ...] = ()
+    confirmed: bool = False
+    typed_name: str = ""
+
+
+class PluginChangeNumber(Struct, frozen=True, omit_defaults=True):
+    """A change that has begun; it is its entry in the journal. With `now` running jobs are not waited for."""
+
+    change: int
+    now: bool = False
+
+
+class PluginChangeState(Struct, frozen=True):
+    """How a change stands: it may `proceed`, or these jobs still run."""
+
+    change: int
+    proceed: bool = False
+    running: tuple[int, ...] = ()
+
+
+class PluginChangeEnd(Struct, frozen=True, omit_defaults=True):
+    """What came of a change: done or failed."""
+
+    change: int
+    outcome: str
+    detail: str = ""
+    renewed: tuple[str, ...] = ()
+
+
+class PluginsState(Struct, frozen=True, omit_defaults=True):
+    """Every plugin as the runtime uses it now; those in `waiting` stay as they were until the jobs in their hosts have ended."""
+
+    plugins: tuple[PluginStatus, ...]
+    waiting: tuple[str, ...] = ()
+
+
 HELLO = Method("hello", HelloParams, HelloResult)
 ENVIRONMENT_WANTED = Method("environment.wanted", EnvironmentWanted, Nothing)  # runtime to clients
 CATALOGUE = Method("catalogue", Nothing, CatalogueResult)
@@ -420,6 +476,11 @@ BACKENDS_CHANGED = Method("backends.changed", BackendsChanged, Nothing)
 BACKEND_RETRY = Method("backend.retry", AddressParams, Nothing)
 BACKEND_TEST = Method("backend.test", AddressParams, BackendTest)
 CONFIG_RELOAD = Method("config.reload", Nothing, ConfigurationState)
+PLUGIN_BEGIN = Method("plugin.begin", PluginChange, PluginChangeState)
+PLUGIN_PROCEED = Method("plugin.proceed", PluginChangeNumber, PluginChangeState)
+PLUGIN_END = Method("plugin.end", PluginChangeEnd, PluginsState)
+PLUGINS_RELOAD = Method("plugins.reload", Nothing, PluginsState)
+CATALOGUE_CHANGED = Method("catalogue.changed", Nothing, Nothing)  # notification to clients
 DO = Method("do", DoParams, DoResult)
 PARAMETERS = Method("parameters", ParametersParams, ParametersResult)
 COMPLETE = Method("complete", CompleteParams, CompleteResult)

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from quarterdeck.runtime.serving.outlet import Outlet
-from quarterdeck_api.errors import UnreachableError, UsageError
+from quarterdeck_api.errors import QuarterdeckError, UsageError
 from quarterdeck_api.protocol import LOGS_LINES, LogLines, LogsParams
 
 #: Bytes read at once: about a millisecond of work.
@@ -36,6 +36,17 @@ class LogSource(Struct, frozen=True):
 
     paths: Callable[[], Sequence[Path]]
     finished: Callable[[], bool]
+
+
+class LogChunk(Struct, frozen=True):
+    """Lines of a log that is no file; `skipped` were left out before them."""
+
+    lines: tuple[str, ...]
+    skipped: int = 0
+
+
+#: Where a log's lines come from: its files, or lines as they come.
+LineSource = LogSource | AsyncGenerator[LogChunk, None]
 
 
 class LineCutter:
@@ -255,14 +266,24 @@ class LogStreams:
         self._on_fault = on_fault
         self._interval = interval
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._addresses: dict[int, str] = {}
 
-    def open(self, params: LogsParams, source: LogSource) -> None:
+    def looks_at(self, backend: str) -> bool:
+        """Whether a log of the backend is open."""
+        return any(self._addresses[number].startswith(f"{backend}/") for number in self._tasks)
+
+    def open(self, params: LogsParams, source: LineSource) -> None:
         """Opens a stream; one of the same number is replaced. A tail of 0 means everything."""
         if params.stream not in self._tasks and len(self._tasks) >= _STREAM_LIMIT:
             raise UsageError(f"this connection has {_STREAM_LIMIT} log streams already", "close one first")
         self.close(params.stream)
-        task = asyncio.create_task(_Stream(params, source, self._outlet, self._interval).run())
+        if isinstance(source, LogSource):
+            run = _Stream(params, source, self._outlet, self._interval).run()
+        else:
+            run = _send_lines(params.stream, source, self._outlet)
+        task = asyncio.create_task(run)
         self._tasks[params.stream] = task
+        self._addresses[params.stream] = params.address
         task.add_done_callback(lambda ended: self._ended(params.stream, ended))
 
     def close(self, number: int) -> None:
@@ -280,6 +301,18 @@ class LogStreams:
         if self._tasks.get(number) is task:
             del self._tasks[number]
         error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, UnreachableError):
+        if error is None or self._outlet.closed:
+            return
+        if not isinstance(error, QuarterdeckError):
             self._on_fault("logs", error)
-            self._outlet.notify(LOGS_LINES, LogLines(number, (f"the log cannot be read: {error}",), 0, True))
+            error = QuarterdeckError(f"the log cannot be read: {error}", "see `quarterdeck runtime logs`")
+        self._outlet.notify(LOGS_LINES, LogLines(number, (), 0, True, error.report()))
+
+
+async def _send_lines(number: int, source: AsyncGenerator[LogChunk, None], outlet: Outlet) -> None:
+    """Sends lines as they come, and asks for more only once the client has read enough."""
+    async with aclosing(source):
+        async for chunk in source:
+            await outlet.room()
+            outlet.notify(LOGS_LINES, LogLines(number, chunk.lines, chunk.skipped))
+        outlet.notify(LOGS_LINES, LogLines(number, (), 0, True))

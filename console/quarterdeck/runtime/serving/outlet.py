@@ -59,6 +59,11 @@ class Outlet:
         self._patience = patience
         self._check_every = check_every
 
+    @property
+    def closed(self) -> bool:
+        """Whether the client is gone."""
+        return self._line.closed
+
     def notify(self, method: Method[P, Any], params: P) -> None:
         """Sends a notification; ask for `room` before."""
         self._line.notify(method, params)

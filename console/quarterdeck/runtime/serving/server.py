@@ -4,14 +4,14 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from quarterdeck.config.paths import InstancePaths, make_private
 from quarterdeck.config.peer_identity import require_same_user
 from quarterdeck.runtime.instance import InstanceLock
-from quarterdeck.runtime.serving.log_streams import LogSource
+from quarterdeck.runtime.serving.log_streams import LogChunk, LogSource
 from quarterdeck.runtime.serving.lookup import CatalogueProvider, Lookup
 from quarterdeck.runtime.serving.reading import Reading
 from quarterdeck.runtime.serving.session import ClientSession
@@ -58,7 +58,7 @@ _FAREWELL_SECONDS = 1.0
 class Server:
     """Serves clients of one instance.
 
-    `hello` answers who the runtime is, `log_source` gives the log of an address (raising NotFoundError), `on_environment` gets the values
+    `hello` answers who the runtime is, `log_source` gives the log of an address (raising NotFoundError) unless `log_lines` has it as lines, `on_environment` gets the values
     that clients offer for wanted names, `on_fault` what went wrong inside a handler. `on_clients` is called when clients or what they
     watch change. Until `ready` is set, whatever needs catalogues waits; greeting, status, logs and stop are answered at once. `clock` is
     monotonic seconds.
@@ -72,6 +72,7 @@ class Server:
         *,
         hello: Callable[[], HelloResult],
         log_source: Callable[[str], LogSource],
+        log_lines: Callable[[LogsParams], AsyncGenerator[LogChunk, None] | None] = lambda _: None,
         on_environment: Callable[[dict[str, str]], None],
         on_fault: Callable[[str, BaseException], None],
         on_clients: Callable[[], None] = lambda: None,
@@ -84,6 +85,7 @@ class Server:
         self._reading = Reading(store, catalogue, self._lookup)
         self._hello = hello
         self._log_source = log_source
+        self._log_lines = log_lines
         self._on_environment = on_environment
         self._on_fault = on_fault
         self._on_clients = on_clients
@@ -135,8 +137,8 @@ class Server:
         return None if self._sessions else self._idle_since
 
     def interest(self, backend: str) -> Interest:
-        """Who looks at a backend: foreground when a watch shows it, background when somebody is connected."""
-        if any(session.watches.looks_at(backend) for session in self._sessions):
+        """Who looks at a backend: foreground when a client shows something of it, background when somebody is connected."""
+        if any(session.looks_at(backend) for session in self._sessions):
             return Interest.FOREGROUND
         return Interest.BACKGROUND if any(session.greeted for session in self._sessions) else Interest.NONE
 
@@ -217,11 +219,13 @@ class Server:
         return Nothing()
 
     async def _open_logs(self, session: ClientSession, params: LogsParams) -> Nothing:
-        session.logs.open(params, self._log_source(params.address))
+        session.logs.open(params, self._log_lines(params) or self._log_source(params.address))
+        self._on_clients()
         return Nothing()
 
     async def _close_logs(self, session: ClientSession, params: StreamNumber) -> Nothing:
         session.logs.close(params.stream)
+        self._on_clients()
         return Nothing()
 
     def want_environment(self, names: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import pwd
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from quarterdeck.runtime.serving.client_streams import ClientStreams
 from quarterdeck.runtime.serving.log_streams import LogStreams
 from quarterdeck.runtime.serving.lookup import Lookup
 from quarterdeck.runtime.serving.outlet import UNSENT_LIMIT, Outlet
@@ -24,6 +25,9 @@ from quarterdeck_api.protocol import (
 
 #: Requests of one client that may be under way at once.
 _REQUEST_LIMIT = 1_000
+
+#: Seconds after a page of a browsed kind during which a client counts as looking at its backend.
+BROWSED_SECONDS = 10.0
 
 
 class ClientSession:
@@ -45,9 +49,13 @@ class ClientSession:
         self._backends_dirty = asyncio.Event()
         self._backends_task: asyncio.Task[None] | None = None
         writer.transport.set_write_buffer_limits(high=UNSENT_LIMIT, low=UNSENT_LIMIT // 4)
-        self._outlet = Outlet(peer, writer.transport.abort, clock)
-        self.watches = WatchManager(self._outlet, store, lookup, on_fault)
-        self.logs = LogStreams(self._outlet, on_fault)
+        self._clock = clock
+        self._browsed: dict[str, float] = {}
+        self.outlet = Outlet(peer, writer.transport.abort, clock)
+        self.watches = WatchManager(self.outlet, store, lookup, on_fault)
+        self.logs = LogStreams(self.outlet, on_fault)
+        self.documents = ClientStreams("live documents", on_fault)
+        self.metrics = ClientStreams("metrics", on_fault)
 
     @property
     def greeted(self) -> bool:
@@ -73,6 +81,18 @@ class ClientSession:
             hello.client if hello else "", hello.pid if hello else 0, self.watches.count, self._peer.unsent_bytes
         )
 
+    def browsed(self, backend: str) -> None:
+        """The client has asked for a page of a backend: it looks at it for a while."""
+        self._browsed[backend] = self._clock()
+
+    def looks_at(self, backend: str) -> bool:
+        """Whether the client shows something of a backend now."""
+        since = self._browsed.get(backend)
+        if since is not None and self._clock() - since < BROWSED_SECONDS:
+            return True
+        shown = (self.watches, self.logs, self.documents, self.metrics)
+        return any(each.looks_at(backend) for each in shown)
+
     def backends_changed(self) -> None:
         """The state of a backend changed: the client will be told, once for several changes."""
         self._backends_dirty.set()
@@ -80,7 +100,7 @@ class ClientSession:
     def want_environment(self, names: tuple[str, ...]) -> None:
         """The configuration has come to mention names that the runtime lacks: the client is asked for them."""
         if self.greeted:
-            self._outlet.notify(ENVIRONMENT_WANTED, EnvironmentWanted(names))
+            self.outlet.notify(ENVIRONMENT_WANTED, EnvironmentWanted(names))
 
     def guarded(
         self,
@@ -100,7 +120,7 @@ class ClientSession:
             try:
                 if ready is not None:
                     await ready.wait()
-                await self._outlet.room()
+                await self.outlet.room()
                 return await handler(self, params)
             finally:
                 self._under_way -= 1
@@ -116,6 +136,8 @@ class ClientSession:
         """Ends watches, log streams and the connection; what is on its way is still sent."""
         self.watches.close_all()
         self.logs.close_all()
+        self.documents.close_all()
+        self.metrics.close_all()
         if self._backends_task is not None:
             self._backends_task.cancel()
         self._peer.close()
@@ -124,11 +146,11 @@ class ClientSession:
         while True:
             await self._backends_dirty.wait()
             try:
-                await self._outlet.room()
+                await self.outlet.room()
             except UnreachableError:
                 return  # The connection is gone; whoever serves it notices by itself.
             self._backends_dirty.clear()
-            self._outlet.notify(BACKENDS_CHANGED, BackendsChanged(self._store.backends()))
+            self.outlet.notify(BACKENDS_CHANGED, BackendsChanged(self._store.backends()))
             await asyncio.sleep(INTERVAL)
 
 
