@@ -100,6 +100,9 @@ def key_rows(samples: Samples) -> list[Row]:
         values = column(samples[scenario], "last")
         return f"{name} {statistics.median(values) * 1000:.0f} / {percentile(values, 0.95) * 1000:.0f} ms"
 
+    def memory(what: str, table: str, bar: float, peers: str) -> Row:
+        return Row(what, statistics.median(column(samples[f"{table}memory"], "rss_mb")), bar, "MB", "", peers)
+
     cat = peer("raw cat: key", "raw `cat`")
     table_cursor, table_page = peer(f"{FLOOR_TABLE}cursor", "DataTable"), peer(f"{FLOOR_TABLE}page", "DataTable")
     typing = [peer(f"{name}: typing", f"{name} (typing)") for name in ("harlequin", "posting")]
@@ -125,19 +128,57 @@ def key_rows(samples: Samples) -> list[Row]:
         row("the same while rows still come", (f"{LARGE}opened while rows come",), "end", 500),
         row("filter keystroke, p95", (f"{LARGE}filter key",), "last", 50, "k9s at 2,000 rows 1,111 ms"),
         row("filter cleared, p95", (f"{LARGE}filter cleared",), "last", 50, "k9s at 2,000 rows 73 ms"),
+        row(
+            "another pane shown, p95", (f"{SMALL}another pane", f"{LARGE}another pane"), "last", 60, "k9s 125 to 311 ms"
+        ),
+        memory("memory of the console (RSS), 2,000 rows", SMALL, 60, "k9s 155 MB"),
+        memory("memory of the console (RSS), 100,000 rows", LARGE, 120, "harlequin, empty, 172 MB"),
+    ]
+
+
+def steady_rows(samples: Samples) -> list[Row]:
+    """Idle consoles, and how soon a change is seen."""
+
+    def median(scenario: str, key: str) -> float:
+        return statistics.median(column(samples[scenario], key))
+
+    idle = "idle: quarterdeck"
+    floors = [each for each in samples if each.startswith("idle: ") and each != idle]
+    names = {each: each.removeprefix("idle: ") for each in floors}
+    shares = ", ".join(f"{names[each]} {median(each, 'core share') * 100:.2g} %" for each in floors)
+    sizes = ", ".join(f"{names[each]} {median(each, 'pss_mb of all'):.0f} MB" for each in floors)
+    sent = ", ".join(f"{names[each]} {median(each, 'bytes'):.0f}" for each in floors)
+    seen = [value * 1000 for value in column(samples["change"], "seen")]
+    return [
+        Row(
+            "change in a backend seen, p95",
+            percentile(seen, 0.95),
+            150,
+            "ms",
+            f"median {statistics.median(seen):.1f} ms, n = {len(seen)}",
+            "k9s up to 2 s",
+        ),
+        Row("idle: bytes", median(idle, "bytes"), 0, "bytes", "in 60 s on the deck", sent),
+        Row("idle: the console", median(idle, "core share") * 100, 0.3, "% of a core", "in 60 s", shares),
+        Row("idle: console, runtime, hosts", median(idle, "core share of all") * 100, 1, "% of a core", "in 60 s", ""),
+        Row("idle: memory of all of them (PSS)", median(idle, "pss_mb of all"), 250, "MB", "", sizes),
     ]
 
 
 def main() -> None:
     """Writes the table."""
-    startup, table = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table"))
+    runs = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table", "steady")}
+    startup, table, steady = runs.values()
     lines = ["| what | figure | in other words | bar | floor and peers | |", "|---|---|---|---|---|---|"]
-    lines += [row.line() for row in (*start_rows(startup["samples"]), *key_rows(table["samples"]))]
+    lines += [
+        row.line()
+        for row in (*start_rows(startup["samples"]), *key_rows(table["samples"]), *steady_rows(steady["samples"]))
+    ]
     about = [
         f"`{name}`: {run['about']['measured']}, tree {run['about']['tree'][:12]}, Python {run['about']['python']}, "
         f"{run['about']['system']}, {run['about']['cores']} cores, load before and after "
         f"{run['about']['load_before']:.1f} and {run['about']['load_after']:.1f}."
-        for name, run in (("startup", startup), ("table", table))
+        for name, run in runs.items()
     ]
     text = "\n".join([*lines, "", *about])
     PAGE.write_text(_BETWEEN.sub(lambda found: f"{found[1]}{text}\n{found[2]}", PAGE.read_text()))
