@@ -77,7 +77,8 @@ class Editing:
             standing = await self._standing(address)
             if wanted.dry_run:
                 check(replace(wish, confirmed=True, typed_name=address.name), standing)
-                return await self._send(address, wanted)
+                change = await self._send(address, wanted)
+                return replace(change, danger=required_danger(wish, standing.guardrails))
             check(wish, standing)
             danger = required_danger(wish, standing.guardrails)
             request = AuthorizationRequest(actor, EDIT, (wanted.address,), dict(journalled), {}, danger, False)
