@@ -5,19 +5,24 @@ import logging
 import os
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 
 import psutil
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.asking import Asking
 from quarterdeck.runtime.authorization import Authorizer
 from quarterdeck.runtime.backend_asking import BackendAsking
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
+from quarterdeck.runtime.controllers.actions import ControllerActions
+from quarterdeck.runtime.controllers.controller_store import ControllerStore
+from quarterdeck.runtime.controllers.service import Controllers, KnownController
+from quarterdeck.runtime.controllers.view import controller_blocks
 from quarterdeck.runtime.core_actions import CoreActions
 from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
@@ -37,6 +42,8 @@ from quarterdeck.runtime.jobs.recovery import recover
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.view import job_resource
 from quarterdeck.runtime.journal import Journal
+from quarterdeck.runtime.plugin_changes import PluginChanges
+from quarterdeck.runtime.plugin_following import PluginFollowing
 from quarterdeck.runtime.presence import Presence
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.reloading import ConfigurationReloading
@@ -51,8 +58,11 @@ from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
-from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.host_protocol import HOST_FINDINGS
+from quarterdeck_api.controllers import Decision
+from quarterdeck_api.documents import Block
+from quarterdeck_api.errors import QuarterdeckError, RefusedError
+from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, ControllerLook
+from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     BACKEND_TEST,
@@ -60,9 +70,14 @@ from quarterdeck_api.protocol import (
     CONFIG_RELOAD,
     DESCRIBE,
     DO,
+    GET,
     JOB_GET,
     JOURNAL,
     PARAMETERS,
+    PLUGIN_BEGIN,
+    PLUGIN_END,
+    PLUGIN_PROCEED,
+    PLUGINS_RELOAD,
     STATUS,
     STOP,
     AddressParams,
@@ -86,6 +101,8 @@ _log = logging.getLogger("quarterdeck.runtime")
 
 #: Seconds between looks at idleness and at who looks at which backend.
 _TICK = 1.0
+#: Seconds that a host gets beyond the time of a controller's look.
+_LOOK_MARGIN = 5.0
 #: Seconds that a guard without a job, and without a runtime, keeps its worker.
 _GUARD_LINGER = 60.0
 
@@ -156,6 +173,23 @@ class Application:
         )
         core_actions = CoreActions(self._jobs, self._datasets, self._publish_datasets)
         core_actions.add(schedule_actions)
+        self._controllers = Controllers(
+            ControllerStore(self._database, lambda record: self._controllers.published(record)),
+            self._known_controllers,
+            self._why_not_ready,
+            self._look,
+            self._environment.lookup,
+            self._rows.controller,
+            self._rows.gone,
+            time.time,
+            random.Random(),
+        )
+        core_actions.add(ControllerActions(self._controllers))
+        self._store.subscribe_backends(self._controllers.follow)
+        self._asking = Asking(self._controllers.actor, self._job_actor)
+        self._asking.on(DO, self._do_for_plugin)
+        self._asking.on(GET, lambda _, asked: self._server.get(asked))
+        self._hosts.routes.on_request(ASK, self._asking.answer)
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
         authorizer = Authorizer(self._hosts, self._registry.ready_plugins)
@@ -173,7 +207,32 @@ class Application:
             lambda: self._settings,
         )
         self._probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
-        self._backend_set = BackendSet(paths, self._registry, self._store, self._hosts, self._opening, self._start_host)
+        self._backend_set = BackendSet(
+            paths,
+            self._registry,
+            self._store,
+            self._hosts,
+            self._opening,
+            self._start_host,
+            host_jobs=lambda plugin: self._jobs.running(plugin, RunsIn.HOST),
+            retire_workers=self._workers.retire,
+        )
+        self._plugin_following = PluginFollowing(
+            paths,
+            self._take_plugins_over,
+            waits=lambda: bool(self._backend_set.waiting),
+            changing=lambda: self._plugin_changes.under_way,
+            plugins=self._registry.plugins,
+        )
+        self._plugin_changes = PluginChanges(
+            self._registry,
+            self._journal,
+            self._jobs,
+            self._hosts,
+            lambda: self._settings,
+            self._plugin_following,
+            lambda: self._backend_set.waiting,
+        )
         self._reloading = ConfigurationReloading(
             paths,
             loaded.problems,
@@ -188,7 +247,10 @@ class Application:
             self._hosts,
             self._jobs,
             self._journal,
-            lambda name: schedule_blocks(self._schedules.get(name), time.time()),
+            {
+                "schedule": lambda name: schedule_blocks(self._schedules.get(name), time.time()),
+                "controller": self._controller_blocks,
+            },
         )
         self._editing = Editing(self._registry, presence, asking, self._journal, authorizer, lambda: self._settings)
         core_logs = CoreLogs(paths, self._jobs, self._hosts)
@@ -254,6 +316,7 @@ class Application:
 
     async def _open_and_follow(self) -> None:
         """Loads plugins, starts their hosts one by one, and then follows the configuration file."""
+        self._plugin_following.remember()
         await self._backend_set.load_plugins(self._settings)
         self._publish_plugins()
         self._backend_set.make_known(self._settings)
@@ -261,8 +324,11 @@ class Application:
         self._jobs.pump()
         self._spawn(self._scheduler.run())
         self._spawn(self._core_findings.run())
-        for status in self._registry.ready_plugins():
-            await self._start_host(status)
+        self._controllers.follow()
+        self._spawn(self._controllers.run())
+        await self._backend_set.start_hosts()
+        self._spawn(self._plugin_following.follow())
+        self._spawn(self._plugin_changes.watch_clients())
         await self._reloading.follow()
 
     async def _take_over(self, settings: Settings) -> None:
@@ -273,6 +339,12 @@ class Application:
             self._server.want_environment(missing)
         self._publish_plugins()
         self._jobs.pump()
+
+    async def _take_plugins_over(self, renewed: Collection[str]) -> None:
+        if await self._backend_set.follow_plugins(self._settings, renewed):
+            self._publish_plugins()
+            self._jobs.pump()
+            self._server.catalogue_changed()
 
     async def _start_host(self, status: PluginStatus) -> None:
         try:
@@ -288,6 +360,7 @@ class Application:
             self._follow_interest()
             idle_since = self._server.idle_since
             busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0) + self._scheduler.live()
+            busy += self._controllers.live()
             if idle_exit and idle_since is not None and not busy and time.monotonic() - idle_since >= idle_exit:
                 self.request_stop(f"nobody was connected for {idle_exit:g} s", True)
 
@@ -306,6 +379,10 @@ class Application:
         server.on(JOURNAL, self._list_journal)
         server.on(BACKEND_RETRY, self._retry_backend)
         server.on(BACKEND_TEST, self._test_backend)
+        server.on(PLUGIN_BEGIN, self._plugin_changes.begin)
+        server.on(PLUGIN_PROCEED, self._plugin_changes.proceed)
+        server.on(PLUGIN_END, self._plugin_changes.end)
+        server.on(PLUGINS_RELOAD, self._plugin_changes.reload)
         server.on(CONFIG_RELOAD, self._reload_configuration)
         server.on(STATUS, self._status)
         server.on(STOP, self._stop)
@@ -313,6 +390,43 @@ class Application:
 
     async def _do(self, session: ClientSession, request: DoParams) -> DoResult:
         return await self._requests.do(session.actor, request)
+
+    async def _do_for_plugin(self, actor: str, request: DoParams) -> DoResult:
+        """A request of plugin code; a controller's carries the confirmation that its user gave, and no other."""
+        if actor.startswith("controller "):
+            request = self._controllers.request(actor, request)
+        return await self._requests.do(actor, request)
+
+    async def _look(self, plugin: str, asked: ControllerLook) -> Decision:
+        limit = LOOK_TIMEOUT + _LOOK_MARGIN
+        return await self._hosts.call_plugin(plugin, CONTROLLER_LOOK, asked, limit, changes_something=True)
+
+    def _known_controllers(self) -> list[KnownController]:
+        return [
+            KnownController(status.id, backend.name, info)
+            for status in self._registry.ready_plugins()
+            if status.catalogue is not None
+            for info in status.catalogue.controllers
+            for backend in self._registry.backends(status.id)
+            if not info.backend_types or backend.type.id in info.backend_types
+        ]
+
+    def _why_not_ready(self, backend: str) -> str:
+        state = self._store.backend(backend)
+        if state is not None and state.state == "ready":
+            return ""
+        return (
+            f"backend {backend} is {state.state}: {state.reason}".rstrip(": ") if state else "its backend is not open"
+        )
+
+    def _controller_blocks(self, name: str) -> list[Block]:
+        return controller_blocks(self._controllers.record(name), self._controllers.known(name).info)
+
+    def _job_actor(self, plugin: str, job: int, token: int) -> str:
+        record = self._jobs.get(job)
+        if record.plugin != plugin or record.attempt != token or record.state is not JobState.RUNNING:
+            raise RefusedError(f"job {job} does not run in attempt {token}, so it cannot ask", "ask while it runs")
+        return f"job {job}"
 
     async def _job_get(self, _: ClientSession, asked: JobParams) -> JobRecord:
         return self._descriptions.job(asked.job)

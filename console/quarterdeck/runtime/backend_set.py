@@ -3,24 +3,31 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import Settings
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.environment import configured_backends
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
+from quarterdeck.runtime.plugin_turnover import Turnover, turnover
 from quarterdeck.runtime.registry import ConfiguredBackend, Registry
 from quarterdeck.runtime.store import Store
 from quarterdeck_api.catalogue import PluginStatus
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.protocol import BackendState
 
+_HELD = "has been changed, and waits for the jobs in its host"
+
 _log = logging.getLogger("quarterdeck.runtime")
 
 
 class BackendSet:
-    """Makes registry, store and hosts follow the settings. `start_host` starts the host of a plugin with all of its backends."""
+    """Makes registry, store and hosts follow the settings and what is installed.
+
+    `start_host` starts the host of a plugin with all of its backends, `host_jobs` gives the jobs that run in a plugin's host,
+    `retire_workers` ends the workers of plugins once they are idle.
+    """
 
     def __init__(
         self,
@@ -30,6 +37,8 @@ class BackendSet:
         hosts: HostSupervisor,
         opening: BackendOpening,
         start_host: Callable[[PluginStatus], Awaitable[None]],
+        host_jobs: Callable[[str], Collection[int]] = lambda _: (),
+        retire_workers: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self._paths = paths
         self._registry = registry
@@ -37,18 +46,70 @@ class BackendSet:
         self._hosts = hosts
         self._opening = opening
         self._start_host = start_host
+        self._host_jobs = host_jobs
+        self._retire_workers = retire_workers
+        self._one_at_a_time = asyncio.Lock()
+        self.waiting: frozenset[str] = frozenset()
 
     async def load_plugins(self, settings: Settings) -> tuple[PluginStatus, ...]:
         """Finds every plugin and has the registry know them; what a plugin's fault costs is told in the log."""
+        statuses = await self._find(settings)
+        self._registry.set_plugins(statuses)
+        return statuses
+
+    async def _find(self, settings: Settings) -> tuple[PluginStatus, ...]:
         from quarterdeck.loading.plugins import load_plugins  # Imported here: the socket is up before it is needed.
 
+        known = self._registry.plugins()
         disabled = frozenset(settings.plugins.disabled)
         statuses = await asyncio.to_thread(load_plugins, self._paths, disabled=disabled, try_timeouts_again=False)
-        self._registry.set_plugins(statuses)
         for status in statuses:
-            if status.catalogue is None:
+            if status.catalogue is None and status not in known:
                 _log.warning("plugin %s: %s: %s. %s", status.id, status.phase.value, status.reason, status.remedy)
         return statuses
+
+    async def follow_plugins(self, settings: Settings, renewed: Collection[str] = ()) -> bool:
+        """Takes over what is installed now: hosts of plugins that are gone or changed end, new ones start. Whether anything differs.
+
+        A plugin whose host runs jobs stays as it is, in `waiting`, until they have ended; meanwhile no attempt of it begins. Jobs in
+        workers end with the code that they have loaded. `renewed` are started again although they look as before: what they need has
+        been changed.
+        """
+        async with self._one_at_a_time:
+            found = await self._compare(settings, renewed)
+            if not found.changed and frozenset(found.waiting) == self.waiting:
+                return False
+            await self._turn_over(found)
+            await self._open_and_close(settings)
+            return True
+
+    async def _compare(self, settings: Settings, renewed: Collection[str] = ()) -> Turnover:
+        """What differs from what is in use. A plugin that is disabled ends at once: that is what it is disabled for."""
+        disabled = settings.plugins.disabled
+
+        def busy(plugin: str) -> bool:
+            return plugin not in disabled and bool(self._host_jobs(plugin))
+
+        return turnover(self._registry.plugins(), await self._find(settings), {*renewed, *self.waiting}, busy)
+
+    async def _turn_over(self, found: Turnover) -> None:
+        self._registry.hold("turnover", {*found.waiting, *found.changed}, _HELD)  # Also while the hosts are ended.
+        self.waiting = frozenset(found.waiting)
+        for plugin, why in found.changed.items():
+            _log.info("plugin %s: %s", plugin, why)
+            await self._hosts.stop_plugin(plugin, why)
+            for backend in self._registry.backends(plugin):
+                await self._close(backend.name)
+        self._registry.set_plugins(found.statuses)
+        self._retire_workers(found.changed)
+        self._registry.hold("turnover", found.waiting, _HELD)
+
+    async def start_hosts(self) -> None:
+        """Starts the hosts of all plugins that are ready, one by one."""
+        async with self._one_at_a_time:
+            for status in self._registry.ready_plugins():
+                if not self._hosts.runs(status.id):
+                    await self._start_host(status)
 
     def make_known(self, settings: Settings) -> list[ConfiguredBackend]:
         """Has registry and store know every backend of the settings that they do not know as it is; gives those that can be opened."""
@@ -65,10 +126,12 @@ class BackendSet:
 
     async def follow(self, settings: Settings, before: Settings) -> None:
         """Closes what the settings no longer have or have otherwise, and opens what is new. A part that fails is told in the log or in its state."""
-        if settings.plugins != before.plugins:
-            for plugin in settings.plugins.disabled:
-                await self._hosts.stop_plugin(plugin, f"plugin {plugin} was disabled")
-            await self.load_plugins(settings)
+        async with self._one_at_a_time:
+            if settings.plugins != before.plugins:
+                await self._turn_over(await self._compare(settings))
+            await self._open_and_close(settings)
+
+    async def _open_and_close(self, settings: Settings) -> None:
         wanted = {backend.name: backend for backend in configured_backends(settings, self._registry)[0]}
         for backend in self._registry.backends():
             if wanted.get(backend.name) != backend:

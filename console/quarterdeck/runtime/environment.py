@@ -11,7 +11,7 @@ from quarterdeck.runtime.datasets.needs import dataset_fields
 from quarterdeck.runtime.hosts.supervisor import HostedBackend
 from quarterdeck.runtime.registry import ConfiguredBackend, Registry
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus
-from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.jobs import DatasetLocation
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.protocol import BackendState, JobRecord
@@ -55,8 +55,11 @@ class JobSurroundings:
         return self._registry.job_type(plugin, job_type)
 
     def plugin(self, plugin: str) -> PluginStatus:
-        """The plugin; raises UsageError when it is gone."""
-        return self._registry.plugin(plugin)
+        """The plugin; raises UsageError when it is gone, UnreachableError while none of its jobs may begin."""
+        found = self._registry.plugin(plugin)
+        if reason := self._registry.held(plugin):
+            raise UnreachableError(f"plugin {plugin} {reason}", "nothing: the job begins by itself")
+        return found
 
     def backend_target(self, address: str) -> BackendTarget:
         """The backend of an address, with resolved settings; the core's is empty."""

@@ -39,10 +39,22 @@ class Registry:
         self._plugins: dict[str, PluginStatus] = {CORE: core_status()}
         self._backends: dict[str, ConfiguredBackend] = {}
         self._broken: dict[str, BackendState] = {}
+        self._holds: dict[str, tuple[frozenset[str], str]] = {}
 
     def set_plugins(self, statuses: Iterable[PluginStatus]) -> None:
         """Replaces what is known of plugins; the core always stays."""
         self._plugins = {CORE: core_status(), **{status.id: status for status in statuses}}
+
+    def hold(self, holder: str, plugins: Iterable[str], reason: str) -> None:
+        """No job of these plugins begins, for the reason, until the same holder says otherwise."""
+        held = frozenset(plugins)
+        self._holds.pop(holder, None)
+        if held:
+            self._holds[holder] = (held, reason)
+
+    def held(self, plugin: str) -> str:
+        """Why no job of a plugin may begin now; empty when it may."""
+        return next((reason for plugins, reason in self._holds.values() if plugin in plugins), "")
 
     def add_backend(self, backend: ConfiguredBackend) -> None:
         """Makes a backend known."""

@@ -13,6 +13,7 @@ from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.protocol import (
     BACKENDS_CHANGED,
     CATALOGUE,
+    CATALOGUE_CHANGED,
     WATCH_CLOSE,
     WATCH_DELTA,
     WATCH_OPEN,
@@ -132,6 +133,7 @@ class Session:
         connection.on_notification(WATCH_SNAPSHOT, self._snapshot)
         connection.on_notification(WATCH_DELTA, self._delta)
         connection.on_notification(BACKENDS_CHANGED, self._backends_changed)
+        connection.on_notification(CATALOGUE_CHANGED, lambda _: self._spawn(self._read_catalogue_again()))
         self.streams.listen(connection)
         self._connection = connection
         connection.start()
@@ -156,10 +158,12 @@ class Session:
             raise UnreachableError("the console is not connected to its runtime", "wait until it is, then try again")
         return await self._connection.call(method, params, timeout, changes_something=changes_something)
 
-    async def watch(self, listener: RowsListener, kind: str, backend: str = "", address: str = "") -> None:
+    async def watch(
+        self, listener: RowsListener, kind: str, backend: str = "", address: str = "", *, filter: str = ""
+    ) -> None:
         """Watches a kind, now and after every loss of the connection."""
         number = next(self._numbers)
-        params = WatchParams(number, kind, backend, address=address)
+        params = WatchParams(number, kind, backend, filter, address)
         watch = _Watch(params, listener, WatchedRows(number, lambda changes: self._note(number, changes)))
         self._watches[number] = watch
         if self._connected:

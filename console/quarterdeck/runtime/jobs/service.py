@@ -97,6 +97,14 @@ class JobService:
         """The number of the live job that holds a key, or None."""
         return self._queue.live_job(key)
 
+    def running(self, plugin: str, runs_in: RunsIn | None = None) -> list[int]:
+        """The numbers of the jobs of a plugin that run, everywhere or in one place."""
+        return [
+            attempt.job
+            for attempt in self._attempts.values()
+            if attempt.lane.plugin == plugin and runs_in in (None, attempt.runs_in)
+        ]
+
     def counts(self) -> dict[str, int]:
         """The number of jobs in each state."""
         return self._queue.counts()

@@ -32,6 +32,7 @@ from quarterdeck_api.protocol import (
     CatalogueResult,
     ClientStatus,
     GetParams,
+    GetResult,
     HelloParams,
     HelloResult,
     LogsParams,
@@ -205,6 +206,10 @@ class Server:
     async def _give_catalogue(self, _session: ClientSession, _params: Nothing) -> CatalogueResult:
         return self._reading.catalogue()
 
+    async def get(self, params: GetParams) -> GetResult:
+        """Resources as they are now, for whoever asks inside the runtime."""
+        return await self._reading.get(params)
+
     async def _get(self, _session: ClientSession, params: GetParams) -> Any:
         return await self._reading.get(params)
 
@@ -227,6 +232,11 @@ class Server:
         session.logs.close(params.stream)
         self._on_clients()
         return Nothing()
+
+    def catalogue_changed(self) -> None:
+        """Tells every client that other plugins are there, or declare other things."""
+        for session in self._sessions:
+            session.catalogue_changed()
 
     def want_environment(self, names: tuple[str, ...]) -> None:
         """Asks every client for values of environment names; those that have them say hello once more."""

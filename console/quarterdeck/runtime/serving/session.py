@@ -16,12 +16,14 @@ from quarterdeck_api.errors import UnreachableError, UsageError
 from quarterdeck_api.peer import Peer
 from quarterdeck_api.protocol import (
     BACKENDS_CHANGED,
+    CATALOGUE_CHANGED,
     ENVIRONMENT_WANTED,
     BackendsChanged,
     ClientStatus,
     EnvironmentWanted,
     HelloParams,
 )
+from quarterdeck_api.wire import Nothing
 
 #: Requests of one client that may be under way at once.
 _REQUEST_LIMIT = 1_000
@@ -96,6 +98,16 @@ class ClientSession:
     def backends_changed(self) -> None:
         """The state of a backend changed: the client will be told, once for several changes."""
         self._backends_dirty.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self._peer.closed
+
+    def catalogue_changed(self) -> None:
+        """Other plugins are there, or they declare other things: the client reads the catalogue again."""
+        if self.greeted:
+            self.outlet.notify(CATALOGUE_CHANGED, Nothing())
 
     def want_environment(self, names: tuple[str, ...]) -> None:
         """The configuration has come to mention names that the runtime lacks: the client is asked for them."""

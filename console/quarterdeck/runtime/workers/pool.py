@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -86,6 +87,14 @@ class WorkerPool:
         for worker in self._workers:
             if worker.attempt == JobNumber(job, token):
                 worker.cancel(grace)
+
+    def retire(self, plugins: Collection[str]) -> None:
+        """Ends the workers of these plugins, for they have imported what is no longer there: busy ones once their job has ended."""
+        for worker in self._workers:
+            if worker.plugin in plugins:
+                worker.key = None  # It is not kept warm after its job.
+                if worker.state is WorkerState.IDLE:
+                    self._stop_in_background(worker)
 
     async def adopt(self) -> set[tuple[int, int]]:
         """Finds what guards of an earlier runtime have kept, and follows it: the attempts (job, token) that live.
