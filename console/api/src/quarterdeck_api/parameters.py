@@ -34,7 +34,8 @@ class Field(Struct, frozen=True, omit_defaults=True):
 
     `choices` are the only values allowed when there are any. `minimum` and `maximum` bound numbers, `shortest` and `longest` the length of
     arrays and strings. `items` are the element fields of an array: with `fixed` one for each place, else one for all. `alternatives` are other types
-    that the field may hold, tried in order after its own. `format` is `dataset`, `file`, `secret`, `address`, `series` or empty.
+    that the field may hold, tried in order after its own. `format` is `dataset`, `file`, `folder`, `secret`, `address`, `series` or empty
+    (`quarterdeck_api.fields`); of an address, `kind` is the kind of resource, empty for any.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field(Struct, frozen=True, omit_defaults=True):
     title: str = ""
     help: str = ""
     format: str = ""
+    kind: str = ""
     required: bool = False
     nullable: bool = False
     default: Any = None
@@ -224,6 +226,7 @@ def _field(name: str, node: JsonSchema, root: JsonSchema, required: bool) -> Fie
         title=str(node.get("title", "")) or name.replace("_", " ").capitalize(),
         help=str(node.get("description", "")),
         format=str(node.get("format", "")) or made[0].format,
+        kind=str(node.get("kind", "")) or made[0].kind,
         required=required,
         nullable=nullable,
         default=node.get("default"),
@@ -272,6 +275,7 @@ def _variant(name: str, node: JsonSchema, root: JsonSchema) -> Field:
         name=name,
         type=kind,
         format=str(node.get("format", "")),
+        kind=str(node.get("kind", "")),
         choices=tuple(cast("Sequence[Any]", node.get("enum", ()))),
         minimum=lower if above is None else above,
         maximum=upper if below is None else below,
@@ -393,7 +397,7 @@ def _check_own(field: Field, value: Any, name: str) -> None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         _check_range(field, value, name)
     if isinstance(value, str) and field.pattern and re.search(field.pattern, value) is None:
-        raise UsageError(f"{name} cannot be {value!r}", f"it has to match {field.pattern}")
+        raise UsageError(f"{name} cannot be {_shown(field, value)}", f"it has to match {field.pattern}")
     if isinstance(value, str | list | dict):
         length = len(cast("Sequence[Any]", value))
         if length < field.shortest:
@@ -422,8 +426,13 @@ def _range_text(field: Field) -> str:
 
 def _wrong(field: Field, value: object, name: str = "") -> UsageError:
     return UsageError(
-        f"{name or field.name} is {_NOUNS[field.type]}, not {value!r}", f"it takes {describe_type(field)}"
+        f"{name or field.name} is {_NOUNS[field.type]}, not {_shown(field, value)}", f"it takes {describe_type(field)}"
     )
+
+
+def _shown(field: Field, value: object) -> str:
+    """A value as messages show it, which may be written to logs: a secret is not shown."""
+    return "what was given" if field.format == "secret" else repr(value)
 
 
 def _wrong_length(name: str, wanted: int, found: int) -> UsageError:
