@@ -18,10 +18,11 @@ from quarterdeck_api.errors import (
 )
 from quarterdeck_api.host_protocol import JOB_CHECKPOINT, JobCheckpoint, JobProgress
 from quarterdeck_api.import_string import load_object
-from quarterdeck_api.job_context import FileLog, RunningJob
+from quarterdeck_api.job_context import FileLog
 from quarterdeck_api.job_execution import execute, execute_coroutine
 from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobSpec, JobState, JobValue
 from quarterdeck_api.wire import Method
+from quarterdeck_api.worker_job import WorkerJob
 
 
 class Bench:
@@ -49,7 +50,7 @@ class Bench:
             "log_path": "",
             "spool_folder": str(folder),
         }
-        self.job = RunningJob(
+        self.job = WorkerJob(
             JobSpec(**{**values, **changes}),
             channel=self,
             log=self,

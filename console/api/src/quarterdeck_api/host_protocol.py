@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from quarterdeck_api.authorization import Authorization, AuthorizationRequest
-from quarterdeck_api.backend import ActionRequest, ActionResult, Interest, ProbeResult
+from quarterdeck_api.backend import ActionRequest, ActionResult, Interest, ProbeResult, VerifiedOutcome
 from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Catalogue
 from quarterdeck_api.controllers import Decision
@@ -111,7 +111,8 @@ class JobNumber(Struct, frozen=True):
 class JobProgress(Struct, frozen=True, omit_defaults=True):
     """Where an attempt is; `fraction` below 0 leaves the last one.
 
-    A `step` begins a named step at `log_offset` bytes, at the Unix time `began` (0: now).
+    A `step` begins a named step at `log_offset` bytes, at the Unix time `began` (0: now); with `step_state` the named step has ended so,
+    at that time.
     """
 
     job: int
@@ -121,14 +122,16 @@ class JobProgress(Struct, frozen=True, omit_defaults=True):
     step: str = ""
     log_offset: int = 0
     began: float = 0.0
+    step_state: str = ""
 
 
-class JobCheckpoint(Struct, frozen=True):
-    """What the next attempt gets."""
+class JobCheckpoint(Struct, frozen=True, omit_defaults=True):
+    """What the next attempt gets: the latest checkpoint, and every finished step with what it gave, in the order in which they were."""
 
     job: int
     token: int
     value: Any
+    done: dict[str, Any] = {}
 
 
 class JobEnded(Struct, frozen=True):
@@ -242,6 +245,7 @@ BACKEND_REOPEN = Method("backend.retry", BackendName, Nothing)
 BACKEND_INTEREST = Method("backend.interest", InterestParams, Nothing)
 BACKEND_DESCRIBE = Method("backend.describe", AddressParams, Document)
 BACKEND_PERFORM = Method("backend.perform", ActionRequest, ActionResult)
+BACKEND_VERIFY = Method("backend.verify", ActionRequest, VerifiedOutcome)
 BACKEND_PARAMETERS = Method("backend.parameters", ParametersParams, dict[str, Any])
 BACKEND_COMPLETE = Method("backend.complete", CompleteParams, CompleteResult)
 BACKEND_PROBE = Method("backend.probe", BackendName, ProbeResult)

@@ -1,23 +1,22 @@
-"""What a job's implementation runs in: one context for workers and hosts alike."""
+"""What a job's implementation runs in: what the contexts of workers and hosts have in common."""
 
+import asyncio
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from quarterdeck_api.backend_factory import make_backend
 from quarterdeck_api.errors import JobCancelledError, UsageError
 from quarterdeck_api.host_protocol import JOB_CHECKPOINT, JOB_PROGRESS, JobCheckpoint, JobProgress
-from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobSpec
+from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobSpec, JobState, StepBlock
 from quarterdeck_api.spool import RESULT_FILE
 from quarterdeck_api.wire import Method, encode_value
 
 P = TypeVar("P")
-T = TypeVar("T")
-R = TypeVar("R")
 
 #: Seconds between two reports of progress: at most 20 a second.
 PROGRESS_INTERVAL = 0.05
@@ -85,7 +84,7 @@ def start_timer(seconds: float, action: Callable[[], None]) -> None:
 
 
 class RunningJob:
-    """The JobContext of one attempt.
+    """What a job's context can do of itself (JobReporting); workers and hosts add what may wait.
 
     `cancel` may be called from any thread; `finish` once, by whoever ran the implementation. `clock` (seconds, monotonic) and `later` decide
     when coalesced progress is sent.
@@ -111,7 +110,8 @@ class RunningJob:
         self._timer_runs = False
         self._last_sent = float("-inf")
         self._artefacts: dict[str, tuple[str, str]] = {}
-        self._backend: object = None
+        self._done = dict(spec.done)
+        self._checkpoint: object = spec.checkpoint
 
     @property
     def spec(self) -> JobSpec:
@@ -134,11 +134,10 @@ class RunningJob:
                 f"job {self._spec.job} was cancelled", "start it again if you still want its result"
             )
 
-    def step(self, name: str) -> None:
-        """Begins a named step; what was reported before it is sent before it."""
-        with self._lock:
-            self._send_pending()
-            self._send_progress(JobProgress(self._spec.job, self._spec.token, step=name, log_offset=self._log.offset()))
+    def step(self, name: str) -> StepBlock:
+        """Begins a named step; what was reported before it is sent before it. The next step ends it, or its `with` block does."""
+        self._send_step(name)
+        return _OpenStep(lambda state: self._send_step(name, state.value))
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Reports progress, 0 to 1; at most 20 reports a second are sent, and always the last one."""
@@ -158,15 +157,25 @@ class RunningJob:
 
     def checkpoint(self, value: object) -> None:
         """Keeps a JSON value that the next attempt gets; raises UsageError when it is not one."""
-        try:
-            encode_value(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise UsageError(
-                f"this checkpoint is not a JSON value: {error}", "pass numbers, texts, lists, maps"
-            ) from error
+        _require_json(value, "this checkpoint")
         with self._lock:
-            if not self._finished:
-                self._channel.send(JOB_CHECKPOINT, JobCheckpoint(self._spec.job, self._spec.token, value))
+            self._checkpoint = value
+            self._send_checkpoint()
+
+    def done(self, step: str) -> Any:
+        """What `finish_step` kept for a step, in this attempt or one before; None when the step has to be done."""
+        with self._lock:
+            return self._done.get(step)
+
+    def finish_step(self, step: str, value: object = True) -> None:
+        """Keeps that a step is done, with a JSON value other than null, else UsageError."""
+        _require_json(value, f"what step {step!r} gave")
+        if value is None:
+            raise UsageError(f"step {step!r} cannot be finished with nothing", "leave the value out, or pass one")
+        with self._lock:
+            self._done.pop(step, None)  # What is done last stands last.
+            self._done[step] = value
+            self._send_checkpoint()
 
     def artefact(self, name: str, media_type: str, title: str = "") -> Path:
         """Where to write an artefact's file; `name` is a bare file name, else UsageError."""
@@ -191,31 +200,8 @@ class RunningJob:
             )
         return found
 
-    def open(self) -> object:
-        """The backend that the job belongs to, opened once in this process and closed when the job ends."""
-        with self._lock:
-            if self._backend is None:
-                if not self._spec.backend_factory:
-                    raise UsageError(
-                        f"job {self._spec.job} has no backend", "start the action on a resource of a backend"
-                    )
-                self._backend = make_backend(
-                    self._spec.backend, self._spec.backend_factory, self._spec.backend_settings
-                )
-            return self._backend
-
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Applies a function to items in order; stops when cancelled."""
-        results: list[R] = []
-        for item in items:
-            self.raise_if_cancelled()
-            results.append(function(item))
-        self.raise_if_cancelled()
-        return results
-
     def finish(self) -> tuple[ArtefactFile, ...]:
-        """Closes the backend, sends the last progress and gives the artefacts that were written, with their sizes in bytes."""
-        self._close_backend()
+        """Sends the last progress and gives the artefacts that were written, with their sizes in bytes."""
         with self._lock:
             self._send_pending()
             self._finished = True
@@ -228,15 +214,6 @@ class RunningJob:
             else:
                 self._log.write(f"the artefact {name} was announced, but no file was written")
         return tuple(written)
-
-    def _close_backend(self) -> None:
-        close = getattr(self._backend, "close", None)
-        if close is None:
-            return
-        try:
-            close()
-        except Exception as error:  # noqa: BLE001 - the boundary to plugin code: a result is not lost because closing failed.
-            self._log.write(f"closing the backend {self._spec.backend} failed: {type(error).__name__}: {error}")
 
     def _timer_ended(self) -> None:
         with self._lock:
@@ -252,3 +229,43 @@ class RunningJob:
     def _send_progress(self, progress: JobProgress) -> None:
         if not self._finished:
             self._channel.send(JOB_PROGRESS, progress)
+
+    def _send_step(self, name: str, state: str = "") -> None:
+        with self._lock:
+            self._send_pending()
+            offset = self._log.offset()
+            self._send_progress(
+                JobProgress(self._spec.job, self._spec.token, step=name, log_offset=offset, step_state=state)
+            )
+
+    def _send_checkpoint(self) -> None:
+        if not self._finished:
+            kept = JobCheckpoint(self._spec.job, self._spec.token, self._checkpoint, dict(self._done))
+            self._channel.send(JOB_CHECKPOINT, kept)
+
+
+class _OpenStep:
+    """A step's `with` block."""
+
+    def __init__(self, end: Callable[[JobState], None]) -> None:
+        self._end = end
+
+    def __enter__(self) -> StepBlock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end(JobState.SUCCEEDED)
+        elif isinstance(error, JobCancelledError | asyncio.CancelledError):
+            self._end(JobState.CANCELLED)
+        else:
+            self._end(JobState.FAILED)
+
+
+def _require_json(value: object, what: str) -> None:
+    try:
+        encode_value(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"{what} is not a JSON value: {error}", "pass numbers, texts, lists, maps") from error

@@ -9,7 +9,7 @@ from quarterdeck_api.wire import Method, Nothing
 
 
 class JobSubmission(Struct, frozen=True, omit_defaults=True):
-    """A job that another one starts. `key` names it among all that this one starts, over all of its attempts; it is never empty."""
+    """A job that another one starts. `key` names it among all that this one starts, over all of its attempts; empty: it has no name."""
 
     action: str
     key: str

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -52,7 +53,8 @@ class JobSpec(Struct, frozen=True):
     """One attempt at a job, as host and worker get it.
 
     `token` is the fencing token: results of an older one are not recorded. `lease_path` is held as a file lock as long as the attempt's
-    process lives; the result is spooled below `spool_folder`, output goes to `log_path`. `wall_clock_limit` in seconds, 0 is none.
+    process lives; the result is spooled below `spool_folder`, output goes to `log_path`. `wall_clock_limit` in seconds, 0 is none. `done` are the steps that attempts before
+    have finished, with what each gave. `map_processes` work on a map at most.
     """
 
     job: int
@@ -73,6 +75,8 @@ class JobSpec(Struct, frozen=True):
     checkpoint: Any = None
     wall_clock_limit: float = 0.0
     grace: float = 5.0
+    done: dict[str, Any] = {}
+    map_processes: int = 1
 
 
 class ArtefactFile(Struct, frozen=True):
@@ -112,8 +116,22 @@ class JobResult(Struct, frozen=True):
     artefacts: tuple[ArtefactFile, ...] = ()
 
 
+class StepBlock(Protocol):
+    """A step that was begun; as a `with` block it also ends, well or by the exception that leaves it. Else the next step ends it."""
+
+    def __enter__(self) -> "StepBlock":
+        """The step itself."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The step has ended."""
+        ...
+
+
 class JobProcesses(Protocol):
-    """What a job may do with managed processes of its backend."""
+    """What a job in a worker may do with managed processes of its backend."""
 
     def ensure(self, process_type: str, name: str, parameters: Mapping[str, Any] | None = None, count: int = 1) -> str:
         """Has a process of that name exist and run with these parameters; gives its address. Doing it again changes nothing."""
@@ -124,7 +142,7 @@ class JobProcesses(Protocol):
         ...
 
     def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
-        """Sends a control message and waits for the answer."""
+        """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
         ...
 
     def wait_ready(self, name: str, timeout: float) -> None:
@@ -133,7 +151,7 @@ class JobProcesses(Protocol):
 
 
 class JobSubmitter(Protocol):
-    """How a job starts others and waits for them."""
+    """How a job in a worker starts others and waits for them."""
 
     def submit(
         self,
@@ -143,16 +161,61 @@ class JobSubmitter(Protocol):
         settings: Mapping[str, Any] | None = None,
         key: str = "",
     ) -> str:
-        """Requests an action that is a job; gives the job's address. Asked again by a later attempt with the same `key`, it gives the same job."""
+        """Requests an action that is a job, in this job's name; gives the new job's address.
+
+        Asked again with the same `key`, by this attempt or a later one, it gives the same job, unless that has ended without success during
+        an earlier attempt: then there is a new one. Raises what policy and validation raise.
+        """
         ...
 
     def wait(self, job: str) -> JobOutcome:
-        """Returns when the job has ended; raises JobCancelledError when this one is cancelled first."""
+        """Returns when the job has ended; raises JobCancelledError when this one is cancelled first. A job that waits takes no worker's place."""
         ...
 
 
-class JobContext(Protocol):
-    """What a job's implementation is given. Methods never block for long and may be called from any thread."""
+class HostJobProcesses(Protocol):
+    """JobProcesses for a coroutine in a host."""
+
+    async def ensure(
+        self, process_type: str, name: str, parameters: Mapping[str, Any] | None = None, count: int = 1
+    ) -> str:
+        """Has a process of that name exist and run with these parameters; gives its address. Doing it again changes nothing."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Stops a process and forgets it; nothing happens when there is none."""
+        ...
+
+    async def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
+        """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
+        ...
+
+    async def wait_ready(self, name: str, timeout: float) -> None:
+        """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
+        ...
+
+
+class HostJobSubmitter(Protocol):
+    """JobSubmitter for a coroutine in a host."""
+
+    async def submit(
+        self,
+        action: str,
+        address: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        key: str = "",
+    ) -> str:
+        """Requests an action that is a job, as JobSubmitter.submit does."""
+        ...
+
+    async def wait(self, job: str) -> JobOutcome:
+        """Returns when the job has ended."""
+        ...
+
+
+class JobReporting(Protocol):
+    """What every job's context has, in workers and hosts. No method waits for anything; all may be called from any thread."""
 
     @property
     def spec(self) -> JobSpec:
@@ -168,8 +231,8 @@ class JobContext(Protocol):
         """Raises JobCancelledError when the job was asked to end."""
         ...
 
-    def step(self, name: str) -> None:
-        """Begins a named step."""
+    def step(self, name: str) -> StepBlock:
+        """Begins a named step: shown with its state, its times and where it begins in the log."""
         ...
 
     def progress(self, fraction: float, message: str = "") -> None:
@@ -184,6 +247,14 @@ class JobContext(Protocol):
         """Keeps a JSON value that the next attempt gets as `spec.checkpoint`."""
         ...
 
+    def done(self, step: str) -> Any:
+        """What `finish_step` kept for a step, in this attempt or one before; None when the step has to be done."""
+        ...
+
+    def finish_step(self, step: str, value: object = True) -> None:
+        """Keeps that a step is done, with a JSON value other than null; later attempts, and retries from a later step, need not do it again."""
+        ...
+
     def artefact(self, name: str, media_type: str, title: str = "") -> Path:
         """Where to write an artefact's file; it is kept when the attempt's result is recorded."""
         ...
@@ -192,31 +263,65 @@ class JobContext(Protocol):
         """Where a dataset named in the parameters lies."""
         ...
 
+
+class JobContext(JobReporting, Protocol):
+    """What a job's implementation is given in a worker: a function, which may block."""
+
     def open(self) -> object:
         """The backend that the job belongs to, opened in this process and closed when the job ends."""
         ...
 
     @property
-    def processes(self) -> "JobProcesses":
+    def processes(self) -> JobProcesses:
         """Managed processes, wanted by this job."""
         ...
 
     @property
-    def jobs(self) -> "JobSubmitter":
+    def jobs(self) -> JobSubmitter:
         """Other jobs, started by this one."""
         ...
 
-    def done(self, step: str) -> Any:
-        """What `finish_step` kept for a step of an attempt before, None when the step has to be done."""
-        ...
+    def map(
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        on_done: Callable[[int, int], None] | None = None,
+    ) -> list[R]:
+        """Applies a function to items on the local pool of processes, and gives the results in order; stops when cancelled.
 
-    def finish_step(self, step: str, value: object = True) -> None:
-        """Keeps that a step is done, with a JSON value; the next attempt, or a retry from a later step, does not do it again."""
-        ...
-
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Applies a function to items on the local pool of processes (in a worker), and gives the results in order; stops when cancelled.
-
-        `function` must be importable by name, and items and results picklable; in a host it runs in the pool of threads.
+        `function` must be importable by name, and items and results picklable. `on_done(done, all)` is called from any thread. An exception
+        of the function is raised with a note that names its item.
         """
+        ...
+
+
+class HostJobContext(JobReporting, Protocol):
+    """What a job's implementation is given in a host: a coroutine, which shares its loop with others and must never block it."""
+
+    def open(self) -> object:
+        """The host's backend; raises UnreachableError while it is not open. The host closes it, not the job. Its blocking methods go into `call`."""
+        ...
+
+    async def call(self, function: Callable[[], R], timeout: float) -> R:
+        """Runs a blocking function in the host's pool of threads, at most `timeout` seconds; raises CallTimeoutError after that."""
+        ...
+
+    async def map(
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        timeout: float,
+        on_done: Callable[[int, int], None] | None = None,
+    ) -> list[R]:
+        """Applies a blocking function to items in the host's pool of threads, a few at once, each within `timeout` seconds; results in order."""
+        ...
+
+    @property
+    def processes(self) -> HostJobProcesses:
+        """Managed processes, wanted by this job."""
+        ...
+
+    @property
+    def jobs(self) -> HostJobSubmitter:
+        """Other jobs, started by this one."""
         ...

@@ -68,6 +68,8 @@ class MapRun:
             results: list[Any] = []
             try:
                 for index in chunk:
+                    if cancelled():
+                        break
                     results.append(self.function(self.items[index]))
             except Exception as error:  # noqa: BLE001 - the boundary to plugin code: it is raised again by `results`.
                 self._fail(chunk[len(results)], error)

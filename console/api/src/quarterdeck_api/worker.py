@@ -21,12 +21,15 @@ from typing import Any, TypeVar
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.host_protocol import JOB_CANCEL, JOB_ENDED, JOB_START, JobEnded
 from quarterdeck_api.import_string import load_object
-from quarterdeck_api.job_context import OutputLog, RunningJob
+from quarterdeck_api.job_context import OutputLog
 from quarterdeck_api.job_execution import execute
+from quarterdeck_api.job_requests import RUNTIME_CHANGED
 from quarterdeck_api.lifeline import die_with_parent, end_with, take_standard_input
 from quarterdeck_api.spool import write_result
 from quarterdeck_api.wire import LineReader, Message, Method, decode_message, decode_value, encode_message, encode_value
-from quarterdeck_api.worker_protocol import WORKER_FD_VARIABLE, WORKER_READY, WorkerReady
+from quarterdeck_api.worker_job import WorkerJob
+from quarterdeck_api.worker_pool import ProcessPool
+from quarterdeck_api.worker_protocol import JOB_ANSWER, WORKER_FD_VARIABLE, WORKER_READY, WorkerReady
 
 P = TypeVar("P")
 
@@ -51,10 +54,11 @@ class JobInbox:
     """What the guard sends, read by a thread of its own: jobs are queued, a cancellation reaches its job at once."""
 
     def __init__(self, connection: socket.socket, channel: SocketChannel) -> None:
-        self.jobs: queue.SimpleQueue[RunningJob] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[WorkerJob] = queue.SimpleQueue()
         self._connection = connection
         self._channel = channel
-        self._latest: RunningJob | None = None
+        self._latest: WorkerJob | None = None
+        self._pool: ProcessPool | None = None
 
     def read_until_end(self) -> None:
         """Reads messages until the guard is gone, then ends the process."""
@@ -70,8 +74,16 @@ class JobInbox:
 
     def _receive(self, message: Message) -> None:
         if message.method == JOB_START.name:
-            self._latest = RunningJob(decode_value(message.params, JOB_START.params), self._channel, OutputLog())
+            spec = decode_value(message.params, JOB_START.params)
+            self._latest = WorkerJob(spec, self._channel, OutputLog(), pools=self._pool_of)
             self.jobs.put(self._latest)
+        elif message.method == JOB_ANSWER.name:
+            answer = decode_value(message.params, JOB_ANSWER.params)
+            job = self._latest
+            if job is not None and (job.spec.job, job.spec.token) == (answer.job, answer.token):
+                job.asks.answered(answer)
+        elif message.method == RUNTIME_CHANGED.name and self._latest is not None:
+            self._latest.asks.runtime_changed()
         elif message.method == JOB_CANCEL.name:
             number = decode_value(message.params, JOB_CANCEL.params)
             job = self._latest
@@ -81,8 +93,16 @@ class JobInbox:
                 os._exit(128 + signal.SIGTERM)
             job.cancel()
 
+    def _pool_of(self, processes: int) -> ProcessPool:
+        """The worker's one pool, whose children stay warm from job to job."""
+        if self._pool is None or self._pool.processes != processes:
+            if self._pool is not None:
+                self._pool.close()
+            self._pool = ProcessPool(processes)
+        return self._pool
 
-def run_job(job: RunningJob, channel: SocketChannel) -> None:
+
+def run_job(job: WorkerJob, channel: SocketChannel) -> None:
     """Runs one job in its spool folder (stray files of libraries end there), stores the result, then says that it ended.
 
     Raises QuarterdeckError when the result cannot be stored.

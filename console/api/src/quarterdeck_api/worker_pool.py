@@ -89,7 +89,7 @@ class ProcessPool:
     """At most `processes` processes work on a map, the caller among them. Maps may be called from any thread, one after another."""
 
     def __init__(self, processes: int, idle_seconds: float = _IDLE_SECONDS) -> None:
-        self._processes = max(processes, 1)
+        self.processes = max(processes, 1)
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._map_lock = threading.Lock()
@@ -126,8 +126,8 @@ class ProcessPool:
         so. In both cases children that are still at work are ended. Raises UsageError for what cannot be sent, UnreachableError when
         the processes of an item end twice.
         """
-        run = MapRun(function, list(items), self._processes, on_done)
-        if self._processes == 1 or len(run.items) < 2:
+        run = MapRun(function, list(items), self.processes, on_done)
+        if self.processes == 1 or len(run.items) < 2:
             run.work(cancelled)
         else:
             with self._map_lock:
@@ -167,7 +167,7 @@ class ProcessPool:
             return
         drivers = [
             threading.Thread(target=self._drive, args=(run,), name="map child", daemon=True)
-            for _ in range(min(self._processes - 1, run.untaken))
+            for _ in range(min(self.processes - 1, run.untaken))
         ]
         for driver in drivers:
             driver.start()

@@ -5,50 +5,22 @@ import fcntl
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 from quarterdeck_api.errors import JobCancelledError, QuarterdeckError, UnreachableError
 from quarterdeck_api.host.faults import as_error, log_fault
+from quarterdeck_api.host.host_job import HostAsker, HostJob, LoopChannel
 from quarterdeck_api.host.pool import CallAbandonedError, CallNotStartedError, CallPool
 from quarterdeck_api.host_protocol import JOB_ENDED, JobEnded, JobNumber
 from quarterdeck_api.import_string import load_object
-from quarterdeck_api.job_context import FileLog, RunningJob
+from quarterdeck_api.job_context import FileLog
 from quarterdeck_api.job_execution import execute_coroutine, failure
 from quarterdeck_api.jobs import JobResult, JobSpec
 from quarterdeck_api.spool import write_result
-from quarterdeck_api.wire import Method
-
-P = TypeVar("P")
 
 #: Seconds that importing a job's module may take.
 IMPORT_TIMEOUT = 60.0
 
-Implementation = Callable[[RunningJob], Awaitable[object]]
-
-
-class LoopChannel:
-    """A job's Channel: sends on the host's loop, in the order in which `send` was called from any thread."""
-
-    def __init__(self, notify: Callable[[Method[Any, Any], Any], None]) -> None:
-        self._notify = notify
-        self._loop = asyncio.get_running_loop()
-
-    def send(self, method: Method[P, Any], params: P) -> None:
-        """Sends one notification."""
-        self._loop.call_soon_threadsafe(self._notify, method, params)
-
-
-class HostJob(RunningJob):
-    """The context of a job in a host: `open` gives the backend that the host has open already."""
-
-    def __init__(self, spec: JobSpec, channel: LoopChannel, log: FileLog, backend: Callable[[], object]) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(spec, channel, log, later=lambda seconds, act: _later(loop, seconds, act))
-        self._open_backend = backend
-
-    def open(self) -> object:
-        """The host's backend; raises UnreachableError while it is not open. The host closes it, not the job."""
-        return self._open_backend()
+Implementation = Callable[[HostJob], Awaitable[object]]
 
 
 class _Attempt:
@@ -63,12 +35,13 @@ class _Attempt:
 
 
 class HostJobs:
-    """Runs attempts; `backend` gives an open backend by name and raises UnreachableError when it is not open."""
+    """Runs attempts; `backend` gives an open backend by name and raises UnreachableError when it is not open, `ask` asks the runtime."""
 
-    def __init__(self, channel: LoopChannel, pool: CallPool, backend: Callable[[str], object]) -> None:
+    def __init__(self, channel: LoopChannel, pool: CallPool, backend: Callable[[str], object], ask: HostAsker) -> None:
         self._channel = channel
         self._pool = pool
         self._backend = backend
+        self._ask = ask
         self._attempts: dict[tuple[int, int], _Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,7 +62,7 @@ class HostJobs:
                 f"job {spec.job} cannot be started here: its log {spec.log_path} cannot be written: {error.strerror}",
                 "make room or correct the folder's permissions, then retry the job",
             ) from error
-        context = HostJob(spec, self._channel, log, lambda: self._backend(spec.backend))
+        context = HostJob(spec, self._channel, log, lambda: self._backend(spec.backend), self._pool, self._ask)
         attempt = _Attempt(context, log, lease)
         self._attempts[spec.job, spec.token] = attempt
         task = asyncio.create_task(self._run(spec, attempt), name=f"job {spec.job}")
@@ -195,7 +168,3 @@ def _take_lease(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _later(loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(loop.call_later, seconds, act)

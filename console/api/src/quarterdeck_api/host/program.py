@@ -20,7 +20,8 @@ from quarterdeck_api.host.controllers import HostControllers
 from quarterdeck_api.host.events import EventHooks
 from quarterdeck_api.host.exits import HostExit
 from quarterdeck_api.host.faults import log_fault
-from quarterdeck_api.host.host_jobs import HostJobs, LoopChannel
+from quarterdeck_api.host.host_job import LoopChannel
+from quarterdeck_api.host.host_jobs import HostJobs
 from quarterdeck_api.host.memory import resident_bytes
 from quarterdeck_api.host.plugin_hooks import PluginHooks
 from quarterdeck_api.host.pool import CallPool
@@ -174,7 +175,7 @@ class HostProgram:
             BackendTools(
                 wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout, self._processes.send_from_thread
             ),
-            HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend),
+            HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend, self._peer.call),
             EventHooks(hooks, pool),
             AuthorizeHook(hooks, authorizing),
             HostControllers(wanted.catalogue, pool, lambda name: self._backend(name).backend, self._peer),
