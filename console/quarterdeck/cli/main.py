@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "do": ("do", "Do an action on resources, and wait for it."),
     "jobs": ("jobs", "List jobs; show, cancel, retry or wait for one."),
     "schedules": ("schedules", "List schedules; add, preview, switch, run or remove one."),
+    "controllers": ("controllers", "List controllers; switch, configure or run one."),
     "logs": ("logs", "Show the log of a job, the runtime or a plugin's host."),
     "journal": ("journal", "Show what was requested, by whom, and what came of it."),
     "findings": ("findings", "Show what needs attention, and what to do about it."),

@@ -324,7 +324,6 @@ class Application:
         self._jobs.pump()
         self._spawn(self._scheduler.run())
         self._spawn(self._core_findings.run())
-        self._controllers.follow()
         self._spawn(self._controllers.run())
         await self._backend_set.start_hosts()
         self._spawn(self._plugin_following.follow())
@@ -504,6 +503,7 @@ class Application:
         """Plugins as resources, and the samples that they bring as datasets."""
         self._rows.plugins()
         self._core_findings.changed()
+        self._controllers.follow()
         self._publish_datasets()
 
     def _publish_datasets(self) -> None:

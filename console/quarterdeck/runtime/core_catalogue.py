@@ -1,5 +1,7 @@
 """What the core itself declares: the plugin `core`, whose backend `core` has jobs, schedules, datasets, plugins and journal entries."""
 
+from quarterdeck.runtime.controllers.declared import CONTROLLER_ACTIONS
+from quarterdeck.runtime.controllers.view import CONTROLLER_COLUMNS
 from quarterdeck.runtime.datasets.catalogue import DATASET_COLUMNS
 from quarterdeck.runtime.datasets.job_types import core_job_types
 from quarterdeck.runtime.findings import FINDING_COLUMNS
@@ -95,12 +97,13 @@ def core_catalogue() -> Catalogue:
         kinds=(
             KindInfo("job", "Jobs", JOB_COLUMNS),
             KindInfo("schedule", "Schedules", SCHEDULE_COLUMNS),
+            KindInfo("controller", "Controllers", CONTROLLER_COLUMNS),
             KindInfo("dataset", "Datasets", DATASET_COLUMNS),
             KindInfo("journal", "Journal", JOURNAL_COLUMNS),
             KindInfo("plugin", "Plugins", PLUGIN_COLUMNS),
             KindInfo("finding", "Findings", FINDING_COLUMNS),
         ),
-        actions=(*CORE_ACTIONS, *SCHEDULE_ACTIONS),
+        actions=(*CORE_ACTIONS, *SCHEDULE_ACTIONS, *CONTROLLER_ACTIONS),
         jobs=core_job_types(),
     )
 

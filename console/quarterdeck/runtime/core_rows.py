@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
+from quarterdeck.runtime.controllers.controller_store import ControllerRecord
+from quarterdeck.runtime.controllers.view import controller_resource
 from quarterdeck.runtime.core_catalogue import plugin_resource
 from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, dataset_resource
 from quarterdeck.runtime.jobs.view import job_resource
@@ -14,6 +16,7 @@ from quarterdeck.runtime.schedules.schedule_store import Schedule
 from quarterdeck.runtime.schedules.view import schedule_resource
 from quarterdeck.runtime.shown_rows import ShownRows
 from quarterdeck.runtime.store import Store
+from quarterdeck_api.catalogue import ControllerInfo
 from quarterdeck_api.protocol import ConfigurationState, JobRecord, JournalEntry
 from quarterdeck_api.resources import CORE, Address, Health, Remove, Synced, Upsert
 
@@ -44,7 +47,7 @@ class CoreRows:
         for entry in journal:
             self._shown_journal.add(entry.address)
         rows = tuple(Upsert(row) for row in (*map(job_resource, jobs), *journal, *map(schedule_resource, schedules)))
-        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule", "finding"))))
+        self._store.apply(CORE, (*rows, Synced(("job", "journal", "schedule", "controller", "finding"))))
 
     def job(self, record: JobRecord) -> None:
         """A job changed; when too many have ended, the oldest is no longer shown."""
@@ -59,6 +62,14 @@ class CoreRows:
         """A schedule changed, or with None is gone."""
         change = Upsert(schedule_resource(schedule)) if schedule else Remove(str(Address(CORE, "schedule", name)))
         self._store.apply(CORE, (change,))
+
+    def controller(self, record: ControllerRecord, info: ControllerInfo, why_not: str) -> None:
+        """A controller changed."""
+        self._store.apply(CORE, (Upsert(controller_resource(record, info, why_not)),))
+
+    def gone(self, address: Address) -> None:
+        """Something of the core is no longer there."""
+        self._store.apply(CORE, (Remove(str(address)),))
 
     def journal_entry(self, entry: JournalEntry) -> None:
         """An entry is new, or has its outcome."""

@@ -33,14 +33,14 @@ class Descriptions:
         hosts: HostSupervisor,
         jobs: JobService,
         journal: Journal,
-        schedule_blocks: Callable[[str], list[Block]],
+        core_blocks: Mapping[str, Callable[[str], list[Block]]],
     ) -> None:
         self._registry = registry
         self._presence = presence
         self._hosts = hosts
         self._jobs = jobs
         self._journal = journal
-        self._schedule_blocks = schedule_blocks
+        self._core_blocks = core_blocks
 
     async def describe(self, asked: AddressParams) -> DescribeResult:
         """One resource with its document; a backend that cannot be asked leaves its part out and says why."""
@@ -53,8 +53,8 @@ class Descriptions:
         if address.backend == CORE and address.kind == "job":
             record = self.job(int(address.name))
             blocks = [*result_blocks(record), *blocks, *job_blocks(record)]
-        elif address.backend == CORE and address.kind == "schedule":
-            blocks += self._schedule_blocks(address.name)
+        elif address.backend == CORE and address.kind in self._core_blocks:
+            blocks += self._core_blocks[address.kind](address.name)
         elif address.backend == CORE and address.kind == "plugin":
             blocks += plugin_blocks(self._registry.status(address.name))
         elif address.backend == CORE and address.kind == "journal":

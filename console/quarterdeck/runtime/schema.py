@@ -201,4 +201,34 @@ _PROCESSES: Migration = (
     "CREATE INDEX process_event_process ON process_event (process, number)",
 )
 
-MIGRATIONS: tuple[Migration, ...] = ((*_JOBS, *_JOURNAL, *_DATASETS), _SCHEDULES, _SEVERAL_AFTER, _PROCESSES)
+_CONTROLLERS: Migration = (
+    """
+    CREATE TABLE controller (
+        backend TEXT NOT NULL,
+        controller TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        confirmed INTEGER NOT NULL,
+        interval REAL NOT NULL,
+        parameters TEXT NOT NULL,
+        state TEXT NOT NULL,
+        looking REAL NOT NULL,
+        next_look REAL NOT NULL,
+        last REAL NOT NULL,
+        decision TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        failures INTEGER NOT NULL,
+        looks INTEGER NOT NULL,
+        acts INTEGER NOT NULL,
+        changed REAL NOT NULL,
+        PRIMARY KEY (backend, controller)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (*_JOBS, *_JOURNAL, *_DATASETS),
+    _SCHEDULES,
+    _SEVERAL_AFTER,
+    _PROCESSES,
+    _CONTROLLERS,
+)

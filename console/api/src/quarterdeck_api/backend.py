@@ -141,6 +141,30 @@ class Performer(Protocol):
         ...
 
 
+class Verdict(Enum):
+    """Whether a request whose answer was lost has happened."""
+
+    DONE = "done"
+    NOT_DONE = "not-done"
+    UNCLEAR = "unclear"
+
+
+class VerifiedOutcome(Struct, frozen=True):
+    """What was found out of a request whose answer was lost, and how, as a sentence."""
+
+    verdict: Verdict
+    sentence: str
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """A backend that can find out later whether an action has happened."""
+
+    def verify(self, request: ActionRequest) -> VerifiedOutcome:
+        """Looks whether the action has happened, and never does it again. Secrets among the parameters are `***`: they are not kept."""
+        ...
+
+
 @runtime_checkable
 class Parameterised(Protocol):
     """A backend whose resources have parameters of their own (each model has others)."""

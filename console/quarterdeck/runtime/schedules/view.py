@@ -111,9 +111,11 @@ def _condition(schedule: Schedule, upcoming: float | None, broken: str) -> tuple
         return Health.FAILED, "broken", broken
     if not schedule.enabled:
         return Health.STOPPED, "disabled", ""
-    if schedule.claimed:
-        return Health.BUSY, "requesting", ""
     state = "enabled" if upcoming is not None else "finished"
+    if (
+        schedule.claimed
+    ):  # Requesting is short and changes no health: whoever follows healths is spared two changes for each time.
+        state = "requesting"
     if schedule.last_outcome in _BAD_OUTCOMES:
         detail = f": {schedule.last_detail}" if schedule.last_detail else ""
         return Health.DEGRADED, state, f"its last request was {schedule.last_outcome}{detail}"

@@ -12,6 +12,8 @@ from quarterdeck_api.backend import (
     Performer,
     Probeable,
     ProbeResult,
+    VerifiedOutcome,
+    Verifier,
 )
 from quarterdeck_api.browsing import PAGE_LIMIT, Browser, BrowseRequest, Page
 from quarterdeck_api.catalogue import Catalogue, JsonSchema
@@ -31,6 +33,7 @@ from quarterdeck_api.host_protocol import (
     BACKEND_PERFORM,
     BACKEND_PROBE,
     BACKEND_PUT_TEXT,
+    BACKEND_VERIFY,
     BackendName,
     MetricsAsked,
 )
@@ -53,6 +56,7 @@ class BackendCalls:
         """Has the peer answer by this."""
         peer.on_request(BACKEND_DESCRIBE, self._describe)
         peer.on_request(BACKEND_PERFORM, self._perform)
+        peer.on_request(BACKEND_VERIFY, self._verify)
         peer.on_request(BACKEND_PARAMETERS, self._parameters)
         peer.on_request(BACKEND_COMPLETE, self._complete)
         peer.on_request(BACKEND_PROBE, self._probe)
@@ -76,6 +80,14 @@ class BackendCalls:
             lambda backend: backend.perform(request),
             ActionResult,
             changes_something=not harmless,
+        )
+
+    async def _verify(self, request: ActionRequest) -> VerifiedOutcome:
+        return await self._of(request.address).call(
+            Verifier,
+            "find out whether an action has happened",
+            lambda backend: backend.verify(request),
+            VerifiedOutcome,
         )
 
     async def _parameters(self, asked: ParametersParams) -> JsonSchema:

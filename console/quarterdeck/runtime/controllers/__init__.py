@@ -1,0 +1,1 @@
+"""Controllers: what is kept of them, when they look, and what can be done with them."""
