@@ -1,4 +1,6 @@
-"""`quarterdeck plugin`: works without a runtime, on what is installed."""
+"""`quarterdeck plugin`: what is installed, and changes of it, which pass through the runtime's journal."""
+
+from collections.abc import Callable
 
 import click
 
@@ -19,7 +21,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group("plugin")
 def command() -> None:
-    """Show plugins, switch them, and find out why one does not work."""
+    """Show, install, switch and write plugins, and find out why one does not work."""
 
 
 @command.command("list")
@@ -71,6 +73,66 @@ def doctor(plugin: str | None, as_json: bool) -> int:
     if not chosen:
         narrate("no plugin is installed; install one with pip, as quarterdeck-ainode")
     return ExitCode.DONE if all(finding["ok"] for finding in findings) else ExitCode.FAILED
+
+
+def _changing(function: Callable[..., int]) -> Callable[..., int]:
+    """The options of every command that changes what is installed."""
+    for option in (
+        _JSON,
+        click.option("--now", is_flag=True, help="Do not wait for running jobs that use what is changed."),
+        click.option("--confirm", "typed_name", default="", metavar="NAME", help="Confirm by the plugin's name."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--dry-run", is_flag=True, help="Only show what would be changed."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("install")
+@click.argument("source", metavar="WHEEL|FOLDER|NAME")
+@click.option("--own-environment", is_flag=True, help="Give it a virtual environment of its own.")
+@_changing
+def install(
+    source: str, own_environment: bool, dry_run: bool, yes: bool, typed_name: str, now: bool, as_json: bool
+) -> int:
+    """Install a plugin; what would be changed is shown first, and what the core needs is never changed."""
+    from quarterdeck.cli.plugin_changing import Manner
+    from quarterdeck.cli.plugin_install import install_plugin
+
+    return install_plugin(source, own_environment, Manner(dry_run, yes, typed_name, now, as_json))
+
+
+@command.command("upgrade")
+@click.argument("plugin")
+@click.option("--from", "source", default="", metavar="WHEEL|FOLDER|NAME", help="What to install instead.")
+@click.option("--own-environment", is_flag=True, help="Give it a virtual environment of its own.")
+@_changing
+def upgrade(
+    plugin: str,
+    source: str,
+    own_environment: bool,
+    dry_run: bool,
+    yes: bool,
+    typed_name: str,
+    now: bool,
+    as_json: bool,
+) -> int:
+    """Upgrade a plugin where it lives; running jobs end with the code that they began with."""
+    from quarterdeck.cli.plugin_changing import Manner
+    from quarterdeck.cli.plugin_install import upgrade_plugin
+
+    return upgrade_plugin(plugin, source, own_environment, Manner(dry_run, yes, typed_name, now, as_json))
+
+
+@command.command("remove")
+@click.argument("plugin")
+@_changing
+def remove(plugin: str, dry_run: bool, yes: bool, typed_name: str, now: bool, as_json: bool) -> int:
+    """Remove a plugin; its jobs stay recorded, its backends stay in the configuration."""
+    from quarterdeck.cli.plugin_changing import Manner
+    from quarterdeck.cli.plugin_install import remove_plugin
+
+    return remove_plugin(plugin, Manner(dry_run, yes, typed_name, now, as_json))
 
 
 @command.command("enable")

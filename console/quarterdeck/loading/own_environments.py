@@ -79,7 +79,7 @@ class OwnEnvironments:
 
     def site_packages(self, environment: OwnEnvironment) -> Path:
         """Where its distributions are."""
-        return _site_packages(self.generation_folder(environment))
+        return site_packages(self.generation_folder(environment))
 
     def create(self, distribution: str) -> tuple[str, Path]:
         """Makes an empty virtual environment for a distribution, not in use yet: its generation and its interpreter.
@@ -159,7 +159,8 @@ def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _site_packages(folder: Path) -> Path:
+def site_packages(folder: Path) -> Path:
+    """Where the distributions of a virtual environment of this Python are."""
     return folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
 
 
