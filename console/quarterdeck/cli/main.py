@@ -42,9 +42,13 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module of one command."""
+        """Imports the module of one command; any other name is that of a plugin which was found."""
         if cmd_name not in COMMANDS:
-            return None
+            if cmd_name not in _plugins():
+                return None
+            from quarterdeck.cli.plugin_commands import plugin_group
+
+            return plugin_group(cmd_name)
         return import_module(f"quarterdeck.cli.{COMMANDS[cmd_name][0]}").command
 
     def resolve_command(
@@ -52,7 +56,10 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Finds the command; a wrong name is answered with the nearest."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = get_close_matches(args[0], COMMANDS, n=1)
+            plugins = _plugins()
+            if args[0] in plugins:
+                return super().resolve_command(ctx, args)
+            close = get_close_matches(args[0], [*COMMANDS, *plugins], n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             ctx.fail(f"there is no command {args[0]!r}{hint}")
         return super().resolve_command(ctx, args)
@@ -61,6 +68,17 @@ class LazyGroup(click.Group):
         """Writes the list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        formatter.write_paragraph()
+        formatter.write_text(
+            "Plugins add commands: `quarterdeck PLUGIN --help` lists them, `quarterdeck plugin list` the plugins."
+        )
+
+
+def _plugins() -> frozenset[str]:
+    """The names of plugins that were found; only looked for when a word is none of the commands."""
+    from quarterdeck.cli.plugin_names import plugin_names
+
+    return plugin_names()
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -88,6 +88,11 @@ def help_lines(action: ActionInfo, own: Mapping[str, Any] | None = None) -> list
     return lines
 
 
+def option_help(known: Sequence[Field]) -> list[str]:
+    """A line or two for each parameter, under a heading; nothing when there are none."""
+    return ["", "Parameters:", *_field_lines(known, "--{}")] if known else []
+
+
 def _field_lines(known: Sequence[Field], pattern: str) -> list[str]:
     names = [pattern.format(field.name if "=" in pattern else field.name.replace("_", "-")) for field in known]
     width = max(map(len, names), default=0)

@@ -53,6 +53,10 @@ class Session:
         while (found := self._connection.next_notification(timeout)) is not None:
             yield found
 
+    def fileno(self) -> int:
+        """The connection's descriptor, for a program that goes on with it."""
+        return self._connection.fileno()
+
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()

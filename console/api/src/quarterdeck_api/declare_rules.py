@@ -44,7 +44,7 @@ RESERVED_PARAMETERS = frozenset(
 )
 
 #: Options that every command of a plugin has.
-RESERVED_COMMAND_PARAMETERS = frozenset(["help", "json"])
+RESERVED_COMMAND_PARAMETERS = frozenset(["help", "json", "yes", "confirm"])
 
 _PLUGIN_ID = re.compile(r"[a-z][a-z0-9-]*")
 _WORD_ID = re.compile(r"[a-z][a-z0-9-]*")

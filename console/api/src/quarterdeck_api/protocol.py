@@ -9,7 +9,7 @@ from quarterdeck_api.catalogue import Danger, JsonSchema, PluginStatus
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.jobs import ArtefactFile, JobState
-from quarterdeck_api.resources import Resource
+from quarterdeck_api.resources import Cell, Resource
 from quarterdeck_api.wire import Method, Nothing
 
 
@@ -79,6 +79,11 @@ class GetResult(Struct, frozen=True):
     resources: tuple[Resource, ...]
     columns: dict[str, tuple[str, ...]]
     pending: dict[str, str] = {}
+
+    def cell(self, resource: Resource, column: str) -> Cell:
+        """A resource's cell by the id of its column; None when its backend has no such column."""
+        columns = self.columns.get(resource.backend, ())
+        return resource.cells[columns.index(column)] if column in columns else None
 
 
 class AddressParams(Struct, frozen=True):
@@ -194,12 +199,13 @@ class ParametersResult(Struct, frozen=True):
 
 
 class CompleteParams(Struct, frozen=True):
-    """A field of an action whose choices are wanted."""
+    """A field of an action whose choices are wanted; `parameters` are the action's others, as far as they are known."""
 
     action: str
     address: str
     field: str
     prefix: str
+    parameters: dict[str, Any] = {}
 
 
 class CompleteResult(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import threading
 
-from quarterdeck_api.backend import ActionRequest, ActionResult, VerifiedOutcome, Verdict, WatchContext
+from quarterdeck_api.backend import ActionRequest, ActionResult, Verdict, VerifiedOutcome, WatchContext
 from quarterdeck_api.errors import NotFoundError, UnsupportedError
 from quarterdeck_api.findings import Finding, Severity
 from quarterdeck_api.resources import Address, Synced, Upsert
