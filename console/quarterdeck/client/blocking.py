@@ -11,6 +11,8 @@ from quarterdeck.client.greeting import CLIENT_LINE_LIMIT, first_hello, second_h
 from quarterdeck.client.launch import connect, connect_or_start
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck_api.errors import CallTimeoutError, UnknownOutcomeError, UnreachableError, error_from_report
+from quarterdeck_api.live_documents import DOCUMENT_SHOWN
+from quarterdeck_api.metrics import METRICS_CHANGED
 from quarterdeck_api.protocol import (
     BACKENDS_CHANGED,
     HELLO,
@@ -39,12 +41,14 @@ _READ_BYTES = 256 * 1024
 _GREETING_ATTEMPTS = 5
 _PAUSE = 0.05
 _NOTIFICATIONS: dict[str, Method[Any, Any]] = {
-    method.name: method for method in (WATCH_SNAPSHOT, WATCH_DELTA, BACKENDS_CHANGED, LOGS_LINES)
+    method.name: method
+    for method in (WATCH_SNAPSHOT, WATCH_DELTA, BACKENDS_CHANGED, LOGS_LINES, DOCUMENT_SHOWN, METRICS_CHANGED)
 }
 
 
 class Notification(NamedTuple):
-    """A notification's method name with its parameters: SnapshotChunk, Delta, BackendsChanged or LogLines."""
+    """A notification's method name with its parameters: SnapshotChunk, Delta, BackendsChanged, LogLines, DocumentShown or
+    MetricsChanged."""
 
     method: str
     params: Any

@@ -67,7 +67,7 @@ class LiveDocuments:
                     return False
                 if following.error is not None:
                     await following.show_error(following.error)
-                if following.blocks is not None:
+                elif following.blocks is not None:
                     found = await self._descriptions.composed(following.address, following.blocks)
                     await following.show(found, ended=following.ended)
                 if following.ended:

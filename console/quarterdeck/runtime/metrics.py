@@ -9,7 +9,7 @@ from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.metrics_store import MetricsStore
 from quarterdeck.runtime.serving.outlet import Outlet
 from quarterdeck.runtime.serving.session import ClientSession
-from quarterdeck_api.errors import UnsupportedError, UsageError
+from quarterdeck_api.errors import UnreachableError, UnsupportedError, UsageError
 from quarterdeck_api.host_protocol import BACKEND_METRICS, HOST_METRICS, MetricsAsked
 from quarterdeck_api.host_protocol import MetricsParams as HostMetricsParams
 from quarterdeck_api.metrics import (
@@ -55,8 +55,10 @@ class Metrics:
             wanted = MetricsAsked(asked.address, asked.names, since, until)
             try:
                 found = await self._asking.ask(address.backend, BACKEND_METRICS, wanted, _ASK_TIMEOUT)
-            except UnsupportedError:
-                found = MetricsResult(())  # What it emitted is all that there is.
+            except (UnsupportedError, UnreachableError) as error:
+                if not kept and isinstance(error, UnreachableError):
+                    raise
+                found = MetricsResult(())  # What it emitted is all that there is now.
             kept.update({each.name: each for each in found.series})
         return MetricsResult(tuple(kept[name] for name in sorted(kept)))
 
