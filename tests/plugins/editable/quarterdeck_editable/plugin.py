@@ -82,7 +82,7 @@ def quarterdeck_actions() -> list[Action]:
     note = ("note",)
     return [
         Action("note.upload", "Upload a file", note, Upload, dry_run=True, summary="Puts a file's text into the note."),
-        Action("note.unlock", "Unlock", note, Unlock, summary="Checks a password; it is `open sesame`."),
+        Action("note.unlock", "Unlock", note, Unlock, summary="Checks a password."),
         Action("note.copy", "Copy to another note", note, Copy),
         Action("note.shell", "Open a shell", note, Shell, key="s", read_only=True),
         Action("note.say", "Write to the log", note, Say),
