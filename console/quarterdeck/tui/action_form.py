@@ -1,25 +1,29 @@
 """The form of an action: fields validated while typing, the request shown before it is sent, and the same as a command line."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
 from textual.screen import Screen
-from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from quarterdeck.tui.form_model import FormField, FormModel
+from quarterdeck.drawing.document import document_text
+from quarterdeck.tui.form_fields import FieldInput, FormInput, LiveChoices
+from quarterdeck.tui.form_model import FormField, FormModel, make_form
 from quarterdeck.tui.one_line import OneLine
 from quarterdeck.tui.session import Session
 from quarterdeck.tui.style import Palette
-from quarterdeck_api.catalogue import Danger
+from quarterdeck_api.catalogue import ActionInfo, Danger
+from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import COMPLETE, DO, CompleteParams, DoParams, Outcome
+from quarterdeck_api.protocol import DO, PARAMETERS, DoParams, Outcome, ParametersParams
 from quarterdeck_api.resources import Health
 from quarterdeck_api.visible import visible
 
@@ -32,70 +36,8 @@ _DO_TIMEOUT = 60.0
 
 
 _NAME_LABEL = "type its name"
-
-
-class _LiveChoices(Suggester):
-    """Completes a field from what really exists."""
-
-    def __init__(self, session: Session, model: FormModel, form_field: FormField) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._session, self._model, self._field = session, model, form_field
-
-    async def get_suggestion(self, value: str) -> str | None:
-        schema = self._field.field
-        if schema.choices:
-            return next((str(each) for each in schema.choices if str(each).startswith(value)), None)
-        if self._field.own or not schema.format:
-            return None
-        address = self._model.addresses[0] if self._model.addresses else ""
-        try:
-            asked = CompleteParams(self._model.action.id, address, schema.name, value)
-            found = await self._session.call(COMPLETE, asked, 2.0)
-        except QuarterdeckError:
-            return None  # A completion that does not come is no fault: the field is checked anyway.
-        return next((choice.value for choice in found.choices), None)
-
-
-class _FormInput(Input):
-    """The input of one field: right at the end takes the completion, what is typed first replaces the default.
-
-    Keys go through the screen's one queue: sent to the field that had the focus when they arrived, text typed fast after a tab
-    would land in the field before.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,ctrl+s", "screen.send", "do it", show=False, id="form.send"),
-        Binding("tab", "complete_or_next", "complete, next field", show=False, id="form.complete"),
-        Binding("down", "app.focus_next", "next field", show=False, id="form.next"),
-        Binding("up", "app.focus_previous", "field before", show=False, id="form.previous"),
-    ]
-
-    def __init__(self, text: str = "", suggester: Suggester | None = None) -> None:
-        super().__init__(value=text, compact=True, suggester=suggester, select_on_focus=False)
-        self.cursor_blink = False
-
-    def _forward_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key):
-            self.screen.post_message(ActionForm.Pressed(event))
-        else:
-            super()._forward_event(event)
-
-    def action_complete_or_next(self) -> None:
-        """Takes the completion that is shown; without one goes to the next field."""
-        suggestion = self._suggestion
-        if suggestion and suggestion != self.value:
-            self.value = suggestion
-            self.cursor_position = len(suggestion)
-        else:
-            self.app.action_focus_next()
-
-
-class _FieldInput(_FormInput):
-    """The input of one field."""
-
-    def __init__(self, index: int, text: str, suggester: Suggester) -> None:
-        super().__init__(text, suggester)
-        self.index = index
+#: Keys that leave the form also while its fields are not known yet.
+_LEAVING = ("escape",)
 
 
 class ActionForm(Screen[tuple[Outcome, ...] | None]):
@@ -106,79 +48,117 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     ActionForm VerticalScroll { height: 1fr; scrollbar-size: 1 1; }
     ActionForm .row { height: 1; }
     ActionForm .row Input { width: 1fr; }
-    ActionForm #form-preview { height: auto; min-height: 1; max-height: 4; padding: 0 1; }
+    ActionForm #form-preview { height: auto; min-height: 1; max-height: 40%; padding: 0 1; }
     """
+
+    #: The first field is not known yet.
+    AUTO_FOCUS = ""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="form.leave"),
         Binding("enter,ctrl+s", "send", "do it", id="form.send"),
     ]
 
-    class Pressed(Message):
-        """A key that a field was given."""
-
-        def __init__(self, key: events.Key) -> None:
-            super().__init__()
-            self.key = key
-
-    def __init__(self, session: Session, palette: Palette, model: FormModel) -> None:
+    def __init__(self, session: Session, palette: Palette, action: ActionInfo, addresses: Sequence[str]) -> None:
         super().__init__()
         self._session = session
         self._palette = palette
-        self._model = model
+        self._model = FormModel(action, tuple(addresses))
+        self._inputs: list[FieldInput] = []
+        #: Keys that came before the fields were there; None once they are.
+        self._held: list[events.Key] | None = []
         self._labels: list[OneLine] = []
         self._timer: Timer | None = None
         self._sending = False
         self._confirming = False
-        self._danger = model.action.danger
+        self._danger = action.danger
         fill = palette.base
         self._name_label = OneLine(fill)
-        self._name_input = _FormInput()
+        self._name_input = FormInput()
         self._title = OneLine(fill, id="form-title")
         self._hint = OneLine(fill, id="form-hint")
+        self._choices = OneLine(fill, id="form-choices")
         self._preview = Static(markup=False, id="form-preview")
         self._message = OneLine(fill, id="form-message")
         self._help = OneLine(palette.bar, id="form-help")
 
     def compose(self) -> ComposeResult:
-        """Title, one row for each field, then hint, preview and message."""
+        """Title, a row for each field once they are known, then hint, choices, preview and message."""
         yield self._title
-        with VerticalScroll(can_focus=False):
-            for index, each in enumerate(self._model.fields):
-                label = OneLine(self._palette.base)
-                self._labels.append(label)
-                with Horizontal(classes="row"):
-                    yield label
-                    yield _FieldInput(index, each.text, _LiveChoices(self._session, self._model, each))
-            with Horizontal(classes="row", id="form-name"):
-                yield self._name_label
-                yield self._name_input
+        with VerticalScroll(can_focus=False, id="form-fields"), Horizontal(classes="row", id="form-name"):
+            yield self._name_label
+            yield self._name_input
         yield self._hint
+        yield self._choices
         yield self._preview
         yield self._message
         yield self._help
 
     def on_mount(self) -> None:
-        """Shows what the form is for, and the request as it would be sent now."""
+        """Shows what the form is for, and asks for its fields."""
         palette = self._palette
         self.styles.background = palette.screen_background
         addresses = self._model.addresses
         where = f"{len(addresses)} marked" if len(addresses) > 1 else "".join(visible(each) for each in addresses)
-        self._title.show(((f" {self._model.action.title} ", palette.accent), (where, palette.base)))
-        keys = ((" enter", " do it"), ("  tab", " complete"), ("  ↑↓", " field"), ("  esc", " back"))
+        self._title.show(((f" {visible(self._model.action.title)} ", palette.accent), (where, palette.base)))
+        keys = (
+            (" enter", " do it"),
+            ("  tab", " complete"),
+            ("  ctrl+n", " next choice"),
+            ("  ↑↓", " field"),
+            ("  esc", " back"),
+        )
         self._help.show(tuple(part for key, what in keys for part in ((key, palette.bar_key), (what, palette.bar))))
-        for index in range(len(self._model.fields)):
-            self._show_label(index)
         self._name_label.show(((" ! ", palette.error), (_NAME_LABEL, palette.base)))
+        self.query_one("#form-name").display = False
+        self._message.show(((" asking what it takes…", palette.muted),))
+        self.run_worker(self._load(), exit_on_error=False)
+
+    async def _load(self) -> None:
+        """Asks for the fields and shows them; keys that were typed meanwhile go into them."""
+        action, addresses = self._model.action, self._model.addresses
+        try:
+            asked = await self._session.call(PARAMETERS, ParametersParams(action.id, addresses[0] if addresses else ""))
+            # Parameters of its own belong to one resource; several get none of them.
+            settings = asked.settings if len(addresses) < 2 else None
+            self._model = make_form(action, addresses, asked.parameters, settings)
+        except QuarterdeckError as error:
+            self._say(f"{error.message}. {error.remedy}".strip(), Health.FAILED)
+            self._held = []  # There is no field to type into; esc goes back.
+            return
+        self._message.show(())
+        rows: list[Horizontal] = []
+        for index, each in enumerate(self._model.fields):
+            label = OneLine(self._palette.base)
+            self._labels.append(label)
+            address = addresses[0] if addresses else ""
+            choices = LiveChoices(self._session, action.id, address, each, partial(self._offer, index))
+            self._inputs.append(FieldInput(index, each, choices))
+            rows.append(Horizontal(label, self._inputs[index], classes="row"))
+        await self.query_one("#form-fields").mount_all(rows, before=0)
+        for index in range(len(rows)):
+            self._show_label(index)
         self._require(self._danger)
         self._fit_labels()
+        if self._inputs:
+            self.set_focus(self._inputs[0])  # At once: `focus` lets the next key go elsewhere.
+            self._inputs[0].select_all()
+        held, self._held = self._held or [], None
+        for key in held:
+            self.post_message(FormInput.Pressed(key))
         self._ask_for_preview()
+
+    def _forward_event(self, event: events.Event) -> None:
+        if self._held is not None and isinstance(event, events.Key) and event.key not in _LEAVING:
+            self._held.append(event)
+        else:
+            super()._forward_event(event)
 
     def on_resize(self) -> None:
         """Leaves the fields at least half of the width."""
         self._fit_labels()
 
-    async def on_action_form_pressed(self, message: Pressed) -> None:
+    async def on_form_input_pressed(self, message: FormInput.Pressed) -> None:
         """Types into the field that has the focus now, or does what the key is bound to."""
         key, target = message.key, self.focused
         if key.character and key.is_printable and isinstance(target, Input):
@@ -190,10 +170,10 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        if isinstance(event.input, _FieldInput):
+        if isinstance(event.input, FieldInput):
             self._take_text(event.input)
 
-    def _take_text(self, source: _FieldInput) -> None:
+    def _take_text(self, source: FieldInput) -> None:
         index = source.index
         if self._model.fields[index].text == source.value:
             return
@@ -207,8 +187,11 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Says what the field takes."""
-        if isinstance(event.widget, _FieldInput):
+        if isinstance(event.widget, FieldInput):
             self._show_hint(event.widget.index)
+            self._choices.show(())
+            if not event.widget.value:
+                self.run_worker(event.widget.live.get_suggestion(""), group="choices", exclusive=True)
 
     def action_leave(self) -> None:
         """Leaves the form; nothing is done."""
@@ -216,13 +199,15 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
 
     def action_send(self) -> None:
         """Sends the request, once; a dangerous one has to be sent twice, and one that wants the name asks for it."""
-        for each in self.query(_FieldInput):
+        if self._held is not None:
+            return
+        for each in self._inputs:
             self._take_text(each)  # The message that says so may still be on its way.
         wrong = self._model.check_all()
         if wrong >= 0:
             for index in range(len(self._model.fields)):
                 self._show_label(index)
-            self.query(_FieldInput)[wrong].focus()
+            self._inputs[wrong].focus()
             self._show_hint(wrong)
             return
         if self._sending:
@@ -233,7 +218,9 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             return
         if self._danger is Danger.CONFIRM and not self._confirming:
             self._confirming = True
-            self._say(f"{self._model.action.title}: press enter once more to do it, esc to leave", Health.DEGRADED)
+            many = f" on {len(self._model.addresses)} resources" if len(self._model.addresses) > 1 else ""
+            what = f"{self._model.action.title}{many}: press enter once more to do it, esc to leave"
+            self._say(what, Health.DEGRADED)
             return
         self._sending = True
         self.run_worker(self._send(), exclusive=True, group="send", exit_on_error=False)
@@ -261,7 +248,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._timer = self.set_timer(_PREVIEW_DELAY, self._start_preview)
 
     def _start_preview(self) -> None:
-        if any(each.error for each in self._model.fields) or self._model.check_all() >= 0:
+        if self._held is not None or self._model.check_all() >= 0:
             return
         request = self._model.request(dry_run=True)
         self.run_worker(self._show_preview(request), exclusive=True, group="preview", exit_on_error=False)
@@ -274,20 +261,27 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             return
         self._require(result.danger)
         palette = self._palette
-        outcome = result.outcomes[0]
-        statement = f"{visible(outcome.statement)}  = " if outcome.statement else ""
-        self._preview.update(
-            Text.assemble(
-                (statement, palette.base),
-                ("$ ", palette.muted),
-                (visible(result.command), palette.base),
-                overflow="fold",
-            )
+        shown = preview_of(result.outcomes)
+        statement = f"{visible(shown.statement)}  = " if shown.statement else ""
+        text = Text.assemble(
+            (statement, palette.base), ("$ ", palette.muted), (visible(result.command), palette.base), overflow="fold"
         )
-        if outcome.error is not None:
-            self._say(f"{outcome.error.message}. {outcome.error.remedy}".strip(), Health.FAILED)
+        if shown.document is not None:
+            text.append("\n" + document_text(shown.document, max(self.size.width - 2, 1)), palette.base)
+        self._preview.update(text)
+        if shown.wrong:
+            self._say(shown.sentence, Health.FAILED)
         else:
-            self._message.show(((f" {visible(outcome.message)}", palette.muted),))
+            self._message.show(((f" {visible(shown.sentence)}", palette.muted),))
+
+    def _offer(self, index: int, text: str, choices: Sequence[str]) -> None:
+        """Shows what a field may become, while it still says what was asked for."""
+        source = self._inputs[index]
+        if source.value != text or not source.has_focus:
+            return
+        source.offer(choices)
+        parts = [(f" {choice} ", self._palette.accent if choice == text else self._palette.base) for choice in choices]
+        self._choices.show(((" → ", self._palette.muted), *parts) if choices else ())
 
     def _require(self, danger: Danger) -> None:
         """Shows the row for the name when the action, or a guardrail, wants it to be typed."""
@@ -295,7 +289,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         row = self.query_one("#form-name")
         row.display = danger is Danger.TYPE_NAME
         if row.display and not self._model.fields:
-            self._name_input.focus()
+            self.set_focus(self._name_input)
 
     def _say(self, sentence: str, health: Health) -> None:
         self._message.show(((f" {visible(sentence)}", self._palette.health[health]),))
@@ -316,6 +310,32 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         each, palette = self._model.fields[index], self._palette
         style = palette.error if each.error else palette.muted
         self._hint.show(((f" {each.error or each.hint}", style),))
+
+
+class Preview(Struct, frozen=True):
+    """What would come of a request, in a sentence; of several resources those of which something is wrong are counted and one is quoted."""
+
+    sentence: str
+    wrong: bool
+    statement: str = ""
+    document: Document | None = None
+
+
+def preview_of(outcomes: Sequence[Outcome]) -> Preview:
+    """What the outcomes of a dry run say together."""
+    wrong = [outcome for outcome in outcomes if outcome.error is not None]
+    good = next((outcome for outcome in outcomes if outcome.error is None), None)
+    if not wrong:
+        many = f"{len(outcomes)} resources, each: " if len(outcomes) > 1 else ""
+        first = outcomes[0]
+        return Preview(f"{many}{first.message}", False, first.statement, first.document)
+    error = wrong[0].error
+    assert error is not None
+    said = f"{error.message}. {error.remedy}".strip()
+    if len(outcomes) == 1:
+        return Preview(said, True, outcomes[0].statement)
+    counted = f"{len(wrong)} of {len(outcomes)} resources would be refused, as {wrong[0].address}: {said}"
+    return Preview(counted, True, good.statement if good else "")
 
 
 def _label(each: FormField) -> str:

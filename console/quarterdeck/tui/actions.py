@@ -9,7 +9,7 @@ from msgspec import Struct
 from quarterdeck_api.backend import RunInTerminal
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import DO, PARAMETERS, CatalogueResult, DoParams, Outcome, ParametersParams
+from quarterdeck_api.protocol import DO, CatalogueResult, DoParams, Outcome
 from quarterdeck_api.resources import CORE, Resource
 
 if TYPE_CHECKING:
@@ -90,15 +90,9 @@ async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[
     try:
         if needs_form(action):
             from quarterdeck.tui.action_form import ActionForm
-            from quarterdeck.tui.form_model import make_form
 
-            asked = await console.session.call(
-                PARAMETERS, ParametersParams(action.id, addresses[0] if addresses else "")
-            )
-            # Parameters of its own belong to one resource; several get none of them.
-            settings = asked.settings if len(addresses) < 2 else None
-            model = make_form(action, addresses, asked.parameters, settings)
-            outcomes = await console.push_screen_wait(ActionForm(console.session, console.palette, model))
+            form = ActionForm(console.session, console.palette, action, addresses)
+            outcomes = await console.push_screen_wait(form)
         else:
             request = DoParams(action.id, addresses)
             result = await console.session.call(DO, request, _DO_TIMEOUT, changes_something=True)

@@ -245,9 +245,7 @@ class ConsoleApp(App[None]):
         """Shows what is known of the resource at an address."""
         from quarterdeck.tui.detail_screen import DetailScreen
 
-        self.push_screen(
-            DetailScreen(self.session, self.palette, address, self.open_actions_of, self.open_logs_of, self.copied)
-        )
+        self.push_screen(DetailScreen(self, address))
 
     def open_logs(self, resource: Resource) -> None:
         """Shows the logs of a resource."""

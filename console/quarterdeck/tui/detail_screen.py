@@ -1,33 +1,38 @@
-"""One resource as a document that follows its changes: a model with its parameters, a job with progress, result, chart and history."""
+"""One resource as a document that lives while it is shown: a model with its parameters, a job with progress, result, chart and history."""
 
-import asyncio
-from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from quarterdeck.tui.cell_text import format_number
 from quarterdeck.tui.document_view import DocumentView
+from quarterdeck.tui.metric_block import MetricLines
 from quarterdeck.tui.one_line import OneLine, Part
-from quarterdeck.tui.session import Session
+from quarterdeck.tui.status_bar import hint_parts
 from quarterdeck.tui.style import GLYPHS, Palette
-from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import DESCRIBE, AddressParams
-from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.documents import Document
+from quarterdeck_api.errors import QuarterdeckError, error_from_report
+from quarterdeck_api.live_documents import DocumentShown
+from quarterdeck_api.metrics import METRICS, MetricsChanged, MetricsParams
+from quarterdeck_api.protocol import GET, GetParams
+from quarterdeck_api.resources import CORE, Cell, Health, Resource
 from quarterdeck_api.visible import visible
 
-#: Seconds between two looks at a resource that keeps changing.
-_PAUSE = 0.1
-#: Seconds that a backend may take to describe a resource, with what the runtime needs itself.
-_TIMEOUT = 15.0
+if TYPE_CHECKING:
+    from quarterdeck.tui.console_app import ConsoleApp
+
 #: Columns of a progress bar.
 _BAR = 30
+#: Seconds of metrics that are asked for at first.
+_PAST = 60.0
 
 
 class DetailScreen(Screen[None]):
-    """Shows one address until it is left; asks again whenever the resource changes."""
+    """Shows one address while it is in front: its document, how it is, and its metrics."""
 
     DEFAULT_CSS = """
     DetailScreen { layout: vertical; }
@@ -35,38 +40,36 @@ class DetailScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,backspace", "leave", "back", id="detail.leave"),
+        Binding("escape,backspace,q", "leave", "back", id="detail.leave"),
         Binding("a", "act", "actions", id="detail.actions"),
-        Binding("l", "logs", "log", id="detail.logs"),
+        Binding("l", "logs", "logs", id="detail.logs"),
+        Binding("e", "edit", "edit", id="detail.edit"),
+        Binding("s", "shell", "shell", id="detail.shell"),
         Binding("c", "copy", "copy", id="detail.copy"),
+        Binding("question_mark", "help", "help", key_display="?", id="detail.help"),
         Binding("j,down", "scroll(1)", "down", show=False, id="detail.down"),
         Binding("k,up", "scroll(-1)", "up", show=False, id="detail.up"),
-        Binding("pagedown,space", "page(1)", "page down", show=False, id="detail.page-down"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="detail.page-up"),
+        Binding("pagedown,space,ctrl+f", "page(1)", "page down", show=False, id="detail.page-down"),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="detail.page-up"),
+        Binding("g,home", "start", "start", show=False, id="detail.start"),
+        Binding("G,end", "end", "end", show=False, id="detail.end"),
     ]
 
-    def __init__(
-        self,
-        session: Session,
-        palette: Palette,
-        address: str,
-        act: Callable[[str], None],
-        logs: Callable[[str], None],
-        copied: Callable[[str, str], str],
-    ) -> None:
+    def __init__(self, console: "ConsoleApp", address: str) -> None:
         super().__init__()
         self.address = address
-        self._session = session
-        self._palette = palette
-        self._act = act
-        self._logs = logs
-        self._copied = copied
-        self._changed = asyncio.Event()
+        self.resource: Resource | None = None
+        self.console = console
+        self._palette: Palette = console.palette
         self._settled = False
-        self._title = OneLine(palette.base, id="detail-title")
-        self._progress = OneLine(palette.base, id="detail-progress")
-        self._view = DocumentView(palette, id="detail-document")
-        self._help = OneLine(palette.bar, id="detail-help")
+        self._document: Document | None = None
+        self._document_stream = 0
+        self._metrics_stream = 0
+        self._metrics = MetricLines(address)
+        self._title = OneLine(self._palette.base, id="detail-title")
+        self._progress = OneLine(self._palette.base, id="detail-progress")
+        self._view = DocumentView(self._palette, id="detail-document")
+        self._help = OneLine(self._palette.bar, id="detail-help")
 
     def compose(self) -> ComposeResult:
         """Title, progress, document, keys."""
@@ -75,31 +78,39 @@ class DetailScreen(Screen[None]):
         yield self._view
         yield self._help
 
-    async def on_mount(self) -> None:
-        """Begins to follow the resource."""
-        palette = self._palette
-        self.styles.background = palette.screen_background
-        self._title.show(((f" {visible(self.address)}", palette.accent),))
-        keys = ((" esc", " back"), ("  a", " actions"), ("  l", " log"), ("  c", " copy"), ("  j k", " scroll"))
-        self._help.show(tuple(part for key, what in keys for part in ((key, palette.bar_key), (what, palette.bar))))
+    def on_mount(self) -> None:
+        """Says what is shown."""
+        self.styles.background = self._palette.screen_background
+        self._title.show(((f" {visible(self.address)}", self._palette.accent),))
+        self.bindings_updated_signal.subscribe(self, lambda _: self._show_hints())
         self._view.focus()
-        self._changed.set()
-        self.run_worker(self._follow(), exit_on_error=False)
+        self.app.cursor_position = self._view.region.offset
 
-    async def on_unmount(self) -> None:
+    def on_resize(self) -> None:
+        """Fits the hints into the new width."""
+        self._show_hints()
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Follows the resource from now on; what is shown stays until something newer comes."""
+        streams = self.console.session.streams
+        if not self._document_stream:
+            self._document_stream = streams.document(self.address, self._take_document, self._complain)
+            of_instances = self.address.startswith(f"{CORE}/process/")
+            self._metrics_stream = streams.metrics(
+                self._take_metrics,
+                lambda _: None,  # Most resources have no metrics; the document says what is wrong.
+                address="" if of_instances else self.address,
+                kind="instance" if of_instances else "",
+            )
+            self.run_worker(self._load_metrics(of_instances), exit_on_error=False)
+
+    def on_screen_suspend(self, _: events.ScreenSuspend) -> None:
+        """What nobody sees is not followed."""
+        self._stop()
+
+    def on_unmount(self) -> None:
         """Stops following."""
-        await self._session.unwatch(self)
-
-    def rows_loaded(self, resources: tuple[Resource, ...], *, first: bool, last: bool, total: int) -> None:
-        """The resource as it was when the watch began."""
-        self.rows_changed(resources, ())
-
-    def rows_changed(self, upserts: tuple[Resource, ...], removes: tuple[str, ...]) -> None:
-        """The resource changed, or is gone."""
-        if any(resource.address == self.address for resource in upserts):
-            self._changed.set()
-        if self.address in removes:
-            self._progress.show(((" this is gone", self._palette.health[Health.STOPPED]),))
+        self._stop()
 
     @property
     def settled(self) -> bool:
@@ -112,16 +123,29 @@ class DetailScreen(Screen[None]):
 
     def action_act(self) -> None:
         """Offers what can be done with the resource."""
-        self._act(self.address)
+        if self.resource is not None:
+            self.console.open_actions(self.resource.kind, (self.resource,))
 
     def action_logs(self) -> None:
         """Shows the resource's log."""
-        self._logs(self.address)
+        self.console.open_logs_of(self.address)
+
+    def action_edit(self) -> None:
+        """Opens the resource's text in the user's editor."""
+        self.console.open_editor(self.address)
+
+    def action_shell(self) -> None:
+        """Opens a shell on the resource, where its backend has one."""
+        if self.resource is not None:
+            self.console.open_shell(self.resource)
+
+    def action_help(self) -> None:
+        """Shows the keys of this screen."""
+        self.console.open_help()
 
     def action_copy(self) -> None:
         """Copies the document as text."""
-        said = self._copied(self._view.text, self.address)
-        self._title.show(((f" {visible(self.address)}", self._palette.accent),), ((f"{said} ", self._palette.muted),))
+        self.note(self.console.copied(self._view.text, self.address))
 
     def action_scroll(self, lines: int) -> None:
         """Moves the document by lines."""
@@ -131,26 +155,65 @@ class DetailScreen(Screen[None]):
         """Moves the document by pages."""
         self._view.scroll_relative(y=pages * max(self._view.size.height - 1, 1), animate=False)
 
-    async def _follow(self) -> None:
-        backend, kind, _ = self.address.split("/", 2)
-        try:
-            await self._session.watch(self, kind, backend, self.address)
-        except QuarterdeckError as error:
-            self._complain(error)
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                found = await self._session.call(DESCRIBE, AddressParams(self.address), _TIMEOUT)
-            except QuarterdeckError as error:
-                self._complain(error)
-            else:
-                self._show_state(found.resource, dict(zip(found.columns, found.resource.cells, strict=False)))
-                self._view.show(found.document)
-            self._settled = True
-            await asyncio.sleep(_PAUSE)
+    def action_start(self) -> None:
+        """Shows the start."""
+        self._view.scroll_to(y=0, animate=False)
 
-    def _show_state(self, resource: Resource, cells: dict[str, str | int | float | bool | None]) -> None:
+    def action_end(self) -> None:
+        """Shows the end."""
+        self._view.scroll_to(y=self._view.virtual_size.height, animate=False)
+
+    def note(self, sentence: str, *, error: bool = False) -> None:
+        """Says something at the right of the title."""
+        style = self._palette.error if error else self._palette.muted
+        right = ((f"{visible(sentence)} ", style),) if sentence else ()
+        self._title.show(((f" {visible(self.address)}", self._palette.accent),), right)
+
+    def _stop(self) -> None:
+        streams = self.console.session.streams
+        for number in (self._document_stream, self._metrics_stream):
+            if number:
+                streams.close(number)
+        self._document_stream = self._metrics_stream = 0
+
+    def _take_document(self, shown: DocumentShown) -> None:
+        if shown.resource is not None:
+            self.resource = shown.resource
+            self._show_state(shown.resource, dict(zip(shown.columns, shown.resource.cells, strict=False)))
+        if shown.document is not None:
+            self._document = shown.document
+            self._draw()
+        if shown.error is not None:
+            self._complain(error_from_report(shown.error))
+        self._settled = True
+
+    def _take_metrics(self, changed: MetricsChanged) -> None:
+        if self._metrics.take(changed.samples):
+            self._draw()
+
+    async def _load_metrics(self, of_instances: bool) -> None:
+        """What the metrics were before this screen was opened."""
+        session = self.console.session
+        try:
+            addresses = [self.address]
+            if of_instances:
+                found = await session.call(GET, GetParams("instance", CORE, wait=0.0))
+                addresses = [row.address for row in found.resources if self._metrics.wants(row.address)]
+            for address in addresses:
+                known = await session.call(METRICS, MetricsParams(address, since=-_PAST))
+                self._metrics.load(address, known.series)
+        except QuarterdeckError:
+            return  # The past is a courtesy: new samples come by the stream, and the document says what is wrong.
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._document is None:
+            return
+        block = self._metrics.block()
+        blocks = self._document.blocks if block is None else (*self._document.blocks, block)
+        self._view.show(replace(self._document, blocks=blocks))
+
+    def _show_state(self, resource: Resource, cells: dict[str, Cell]) -> None:
         palette = self._palette
         style = palette.health[resource.health]
         parts: list[Part] = [(f" {GLYPHS[resource.health]} {visible(resource.state or resource.health.value)}", style)]
@@ -168,3 +231,12 @@ class DetailScreen(Screen[None]):
     def _complain(self, error: QuarterdeckError) -> None:
         sentence = f" {error.message}. {error.remedy}".rstrip()
         self._progress.show(((visible(sentence), self._palette.health[Health.FAILED]),))
+        self._settled = True
+
+    def _show_hints(self) -> None:
+        hints = [
+            (self.app.get_key_display(active.binding), active.binding.description)
+            for active in self.active_bindings.values()
+            if active.binding.show and active.enabled
+        ]
+        self._help.show(hint_parts(hints, self.size.width, self._palette))

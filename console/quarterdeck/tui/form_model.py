@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import UsageError
@@ -28,6 +30,17 @@ class FormField:
         """Whether the text says something else than the default."""
         return self.text != default_text(self.field)
 
+    @property
+    def value(self) -> Any:
+        """What the text means; a path is absolute, since the runtime works in another folder. Raises UsageError."""
+        value = parse_text(self.field, self.text)
+        if self.field.format in ("file", "folder") and isinstance(value, str) and value:
+            try:
+                return str(Path.cwd() / Path(value).expanduser())
+            except RuntimeError as error:  # No such user after `~`.
+                raise UsageError(f"{self.field.name}: {error}", "write the path out") from error
+        return value
+
     def check(self) -> None:
         """Sets `error` by what the text is."""
         self.error = ""
@@ -35,7 +48,7 @@ class FormField:
             self.error = f"{self.field.name} is needed: {describe_type(self.field)}" if self.field.required else ""
             return
         try:
-            parse_text(self.field, self.text)
+            _ = self.value
         except UsageError as error:
             self.error = f"{error.message}; {error.remedy}" if error.remedy else error.message
 
@@ -73,8 +86,8 @@ class FormModel:
         return DoParams(
             self.action.id,
             self.addresses,
-            parameters={each.field.name: parse_text(each.field, each.text) for each in said if not each.own},
-            settings={each.field.name: parse_text(each.field, each.text) for each in said if each.own},
+            parameters={each.field.name: each.value for each in said if not each.own},
+            settings={each.field.name: each.value for each in said if each.own},
             dry_run=dry_run,
             confirmed=confirmed,
             typed_name=typed_name,
