@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from quarterdeck.cli.choices import DATASET
 from quarterdeck.cli.doing import Manner, carry_out
 from quarterdeck.cli.listing import Listing, run_listing
 from quarterdeck.cli.session import open_session
@@ -12,7 +13,7 @@ from quarterdeck_api.protocol import DoParams
 
 @click.group("dataset")
 def command() -> None:
-    """Import and list datasets."""
+    """Import, export and list datasets."""
 
 
 @command.command("import")
@@ -42,6 +43,24 @@ def import_file(
     parameters |= {key: value for key, value in said.items() if value}
     with open_session("dataset") as session:
         return carry_out(session, DoParams("dataset.import", parameters=parameters), Manner(as_json, no_wait))
+
+
+@command.command("export")
+@click.argument("name", type=DATASET)
+@click.argument("file")
+@click.option("--format", "form", type=click.Choice(["csv", "parquet"]), help="By the file's suffix when left out.")
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@click.option("--no-wait", is_flag=True, help="Print the job's address and go.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def export_file(name: str, file: str, form: str | None, force: bool, no_wait: bool, as_json: bool) -> int:
+    """Export the dataset NAME as a CSV or Parquet FILE, which is whole or not there."""
+    said = {"format": form, "force": force}
+    parameters: dict[str, object] = {"file": str(Path.cwd() / Path(file).expanduser())}
+    parameters |= {key: value for key, value in said.items() if value}
+    address = name if "/" in name else f"core/dataset/{name}"
+    with open_session("dataset") as session:
+        request = DoParams("dataset.export", (address,), parameters)
+        return carry_out(session, request, Manner(as_json, no_wait))
 
 
 @command.command("list")

@@ -28,8 +28,10 @@ from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
 from quarterdeck.runtime.core_rows import SHOWN_JOBS, SHOWN_JOURNAL, CoreRows
 from quarterdeck.runtime.database import Durability, open_database
+from quarterdeck.runtime.datasets.browsing import ROW, DatasetRows
 from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
+from quarterdeck.runtime.datasets.reading import RowReader
 from quarterdeck.runtime.descriptions import Descriptions
 from quarterdeck.runtime.editing import Editing
 from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
@@ -276,6 +278,11 @@ class Application:
             on_clients=self._follow_interest,
             ready=self._loaded_plugins,
         )
+        self._rows_reader = RowReader(os.environ)
+        dataset_rows = DatasetRows(self._datasets, self._rows_reader)
+        self._views.browsing.register(ROW, dataset_rows.browse)
+        self._descriptions.register(ROW, dataset_rows.describe_row)
+        self._descriptions.register("dataset", dataset_rows.describe_dataset)
         self._answer_methods()
 
     def request_stop(self, reason: str, stop_workers: bool) -> None:
@@ -307,6 +314,7 @@ class Application:
                 task.cancel()
             await self._server.close()
             await self._hosts.close()
+            await self._rows_reader.close()
             await self._requests.close()
             await self._editing.close()
             await self._workers.close(self._stop_workers)

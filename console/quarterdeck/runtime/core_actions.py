@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.runtime.borders import JobRequest
 from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, check_dataset_name
-from quarterdeck.runtime.datasets.job_types import IMPORT_JOB
+from quarterdeck.runtime.datasets.export_terms import ExportParameters, check_export
+from quarterdeck.runtime.datasets.job_types import EXPORT_JOB, IMPORT_JOB
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck_api.backend import ActionResult
 from quarterdeck_api.catalogue import JsonSchema
@@ -67,6 +69,8 @@ class CoreActions:
 
     def complete(self, request: JobRequest) -> JobRequest:
         """The request as the job needs it; raises UsageError or RefusedError before anything is queued."""
+        if request.job_type == EXPORT_JOB:
+            return self._export(request)
         if request.job_type != IMPORT_JOB:
             return request
         parameters = dict(request.parameters)
@@ -80,6 +84,14 @@ class CoreActions:
         if not parameters.get("replace"):
             self._datasets.refuse_existing(name)
         return replace(request, target=f"core/dataset/{name}", parameters={**parameters, "name": name})
+
+    def _export(self, request: JobRequest) -> JobRequest:
+        name = Address.parse(request.target, "dataset").name if request.target else ""
+        if self._datasets.get(name) is None:
+            raise UsageError("an export needs the dataset that is meant", "write core/dataset/NAME after the action")
+        parameters = {**request.parameters, "dataset": name}
+        check_export(msgspec.convert(parameters, ExportParameters))
+        return replace(request, parameters=parameters)
 
     async def check(self, request: CoreRequest) -> None:
         """Raises UsageError or RefusedError when a short action is wrong in what it asks for."""

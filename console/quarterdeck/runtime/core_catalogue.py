@@ -2,7 +2,9 @@
 
 from quarterdeck.runtime.controllers.declared import CONTROLLER_ACTIONS
 from quarterdeck.runtime.controllers.view import CONTROLLER_COLUMNS
+from quarterdeck.runtime.datasets.browsing import ROW, ROW_COLUMNS
 from quarterdeck.runtime.datasets.catalogue import DATASET_COLUMNS
+from quarterdeck.runtime.datasets.declared import DATASET_ACTIONS
 from quarterdeck.runtime.datasets.job_types import core_job_types
 from quarterdeck.runtime.findings import FINDING_COLUMNS
 from quarterdeck.runtime.jobs.view import JOB_COLUMNS
@@ -15,7 +17,6 @@ from quarterdeck_api.catalogue import (
     BackendTypeInfo,
     Catalogue,
     Column,
-    Danger,
     JsonSchema,
     KindInfo,
     PluginInfo,
@@ -26,20 +27,6 @@ from quarterdeck_api.resources import CORE, Health, Resource
 
 _NOTHING: JsonSchema = {"type": "object", "properties": {}, "required": []}
 
-_IMPORT: JsonSchema = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string", "format": "file", "description": "The CSV or Parquet file to import."},
-        "time": {"type": "string", "description": "The column that holds the time of each row."},
-        "name": {"type": "string", "default": "", "description": "The dataset's name; the file's name when empty."},
-        "target": {"type": "string", "default": "", "description": "The column to forecast when none is said."},
-        "frequency": {"type": "string", "default": "", "description": "The spacing (MS, h, D…); inferred when empty."},
-        "time_zone": {"type": "string", "default": "", "description": "The IANA zone of times that carry no offset."},
-        "replace": {"type": "boolean", "default": False, "description": "Replace a dataset of that name."},
-    },
-    "required": ["file", "time"],
-}
-
 PLUGIN_COLUMNS = (
     Column("version", "Version"),
     Column("distribution", "Distribution"),
@@ -48,24 +35,6 @@ PLUGIN_COLUMNS = (
 )
 
 CORE_ACTIONS = (
-    ActionInfo(
-        "dataset.import",
-        "Import a file",
-        ("dataset",),
-        _IMPORT,
-        job="dataset.import",
-        standalone=True,
-        key="i",
-        summary="Reads a CSV or Parquet file, checks every row, and keeps it as a dataset.",
-    ),
-    ActionInfo(
-        "dataset.remove",
-        "Remove the dataset",
-        ("dataset",),
-        _NOTHING,
-        danger=Danger.CONFIRM,
-        summary="Deletes the dataset's file and its row in the catalogue.",
-    ),
     ActionInfo(
         "job.cancel",
         "Cancel",
@@ -99,11 +68,12 @@ def core_catalogue() -> Catalogue:
             KindInfo("schedule", "Schedules", SCHEDULE_COLUMNS),
             KindInfo("controller", "Controllers", CONTROLLER_COLUMNS),
             KindInfo("dataset", "Datasets", DATASET_COLUMNS),
+            KindInfo(ROW, "Rows", ROW_COLUMNS, mirrored=False, parent_kind="dataset"),
             KindInfo("journal", "Journal", JOURNAL_COLUMNS),
             KindInfo("plugin", "Plugins", PLUGIN_COLUMNS),
             KindInfo("finding", "Findings", FINDING_COLUMNS),
         ),
-        actions=(*CORE_ACTIONS, *SCHEDULE_ACTIONS, *CONTROLLER_ACTIONS),
+        actions=(*CORE_ACTIONS, *DATASET_ACTIONS, *SCHEDULE_ACTIONS, *CONTROLLER_ACTIONS),
         jobs=core_job_types(),
     )
 

@@ -1,6 +1,6 @@
 """Documents of resources: composed from what the store and the job service know, with the backend's own document where it has one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,11 @@ class Descriptions:
         self._jobs = jobs
         self._journal = journal
         self._core_blocks = core_blocks
+        self._core: dict[str, Callable[[Address], Awaitable[list[Block]]]] = {}
+
+    def register(self, kind: str, blocks: Callable[[Address], Awaitable[list[Block]]]) -> None:
+        """Has a part of the core say what is to be shown of a kind of its own."""
+        self._core[kind] = blocks
 
     async def describe(self, asked: AddressParams) -> DescribeResult:
         """One resource with its document; a backend that cannot be asked leaves its part out and says why."""
@@ -59,6 +64,8 @@ class Descriptions:
             blocks += plugin_blocks(self._registry.status(address.name))
         elif address.backend == CORE and address.kind == "journal":
             blocks += [_asked_for(entry.parameters) for entry in self._journal_entries(address) if entry.parameters]
+        elif address.backend == CORE and address.kind in self._core:
+            blocks += await self._core[address.kind](address)
         elif address.backend != CORE:
             blocks += await self._backend_blocks(address)
         title = f"{address.kind} {address.name}"
@@ -76,6 +83,8 @@ class Descriptions:
 
     async def _browsed(self, address: Address) -> DescribeResult:
         """A resource of a browsed kind, which only its backend knows; raises what the backend answers."""
+        if address.backend == CORE and address.kind in self._core:
+            return self._unmirrored(address, await self._core[address.kind](address))
         if address.backend == CORE:
             raise NotFoundError(f"{address} is not kept by the runtime", "open it from its parent", str(address))
         await self._presence.settled(address.backend)

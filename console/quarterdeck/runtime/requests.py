@@ -172,8 +172,9 @@ class Requests:
         address = Address.parse(asked.address) if asked.address else None
         _, action = self._registry.action(asked.action, address)
         field: Mapping[str, Any] = action.parameters.get("properties", {}).get(asked.field, {})
-        if field.get("format") == "dataset":
-            return CompleteResult(self._needs.choices(asked.prefix))
+        choices = self._needs.complete(action, asked, field)
+        if choices is not None:
+            return CompleteResult(choices)
         if address is None or address.backend == CORE:
             return CompleteResult(())
         try:
@@ -302,7 +303,7 @@ class Requests:
         target = wanted.target
         if target.action.job:
             job = self._core_actions.complete(_job_request(request, wanted))
-            after = self._needs.prepare(target.action, wanted.parameters)
+            after = self._needs.prepare(target.action, job.parameters)
             record = self._jobs.submit(replace(job, after=after))
             return Outcome(target.text, "accepted", f"queued as {record.address}", job=record.address)
         if target.address is None or target.is_core:

@@ -285,10 +285,15 @@ class DatasetCatalogue:
         )
 
 
+def missing_times(gaps: int) -> str:
+    """How many times are missing, in words."""
+    return "1 time is missing" if gaps == 1 else f"{gaps} times are missing"
+
+
 def dataset_resource(record: DatasetRecord) -> Resource:
     """A dataset as a resource."""
     imported = record.state == "ready"
-    reason = f"{record.gaps} times are missing" if record.gaps else ""
+    reason = missing_times(record.gaps) if record.gaps else ""
     return Resource(
         record.address,
         record.sha256 or record.name,

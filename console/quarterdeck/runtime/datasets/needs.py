@@ -13,7 +13,11 @@ from quarterdeck_api.backend import Choice
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.nearest import nearest
+from quarterdeck_api.protocol import CompleteParams
 from quarterdeck_api.resources import CORE, Address
+
+#: Names of parameters that hold a column of the dataset beside them.
+_COLUMN_FIELDS = frozenset({"column", "target", "columns"})
 
 
 def dataset_fields(action: ActionInfo) -> list[str]:
@@ -52,8 +56,25 @@ class DatasetNeeds:
             after[live] = None
         return tuple(after)
 
-    def choices(self, prefix: str) -> tuple[Choice, ...]:
-        """Datasets whose names begin with the prefix."""
+    def complete(
+        self, action: ActionInfo, asked: CompleteParams, field: Mapping[str, Any]
+    ) -> tuple[Choice, ...] | None:
+        """Choices for a field that holds a dataset, or a column of the dataset that is named beside it; None for any other field."""
+        if field.get("format") == "dataset":
+            return self._datasets_named(asked.prefix)
+        known = dataset_fields(action)
+        named = next((str(asked.parameters[name]) for name in known if asked.parameters.get(name)), "")
+        if asked.field not in _COLUMN_FIELDS or not named:
+            return None
+        record = self._datasets.get(Address.parse(named, "dataset").name)
+        columns = record.value_columns if record is not None else ()
+        return tuple(
+            Choice(column, "the target" if record and column == record.target else "")
+            for column in columns
+            if column.startswith(asked.prefix)
+        )
+
+    def _datasets_named(self, prefix: str) -> tuple[Choice, ...]:
         bare = prefix.removeprefix("core/dataset/")
         return tuple(
             Choice(record.name, record.title) for record in self._datasets.all() if record.name.startswith(bare)

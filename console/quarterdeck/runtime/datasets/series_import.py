@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from quarterdeck.runtime.datasets.arrow_compute import pc
+from quarterdeck.runtime.datasets.catalogue import missing_times
 from quarterdeck.runtime.datasets.csv_import import CsvRows, Report
 from quarterdeck.runtime.datasets.frequency import Frequency, alias, parse_frequency, to_moment
 from quarterdeck.runtime.datasets.import_plan import ImportPlan, Problems
@@ -238,10 +239,10 @@ class _Found:
             what = "1 row came" if unordered == 1 else f"{unordered} rows came"
             notices.append(f"{what} before the row above; the rows were put into the order of their times")
         if found.gaps:
-            notices.append(f"{found.gaps} times are missing: {'; '.join(found.first_gaps)}")
+            notices.append(f"{missing_times(found.gaps)}: {'; '.join(found.first_gaps)}")
         if not found.alias:
             notices.append("the times are not regularly spaced, so there is no frequency")
-        notices += [f"column {name!r} has {count} missing values" for name, count in missing.items()]
+        notices += [f"column {name!r} has {count} missing value{'s' * (count > 1)}" for name, count in missing.items()]
         return ImportedSeries(
             rows,
             self._looked.first,
