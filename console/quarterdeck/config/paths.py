@@ -80,8 +80,18 @@ class InstancePaths(NamedTuple):
 
     @property
     def guards(self) -> Path:
-        """Sockets and identities of guards."""
+        """Sockets and identities of guards of workers."""
         return self.socket_folder / "guards"
+
+    @property
+    def process_guards(self) -> Path:
+        """Sockets and identities of guards of managed processes."""
+        return self.socket_folder / "procs"
+
+    @property
+    def host_sockets(self) -> Path:
+        """Where hosts listen for their managed processes."""
+        return self.socket_folder / "hosts"
 
 
 def instance_paths(environment: dict[str, str] | None = None) -> InstancePaths:

@@ -14,16 +14,14 @@ import time
 _READ_BYTES = 64 * 1024
 
 
-class Child:
-    """The worker's process with its group, life pipe, output and socket."""
+class GuardedGroup:
+    """A process with its group, life pipe and output."""
 
-    def __init__(self, command: list[str], descriptor_variable: str) -> None:
+    def __init__(self, command: list[str], variables: dict[str, str]) -> None:
         self._wait_status: int | None = None
         life_read, self._life = os.pipe()
         self.output, output_write = os.pipe()
-        self.connection, theirs = socket.socketpair()
-        theirs.set_inheritable(True)
-        environment = {**os.environ, descriptor_variable: str(theirs.fileno())}
+        environment = {**os.environ, **variables}
         redirections = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((life_read, 0), (output_write, 1))]
         self.pid = os.posix_spawn(
             command[0],
@@ -36,8 +34,12 @@ class Child:
         self.created = creation_time(self.pid)
         os.close(life_read)
         os.close(output_write)
-        theirs.close()
         os.set_blocking(self.output, False)
+
+    def signal_leader(self, number: signal.Signals) -> None:
+        """Signals the process itself; as long as it is not reaped, its number is nobody else's."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, number)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signals the whole group; nothing happens when it is empty."""
@@ -74,6 +76,16 @@ class Child:
             parts.append(part)
             held += len(part)
         return b"".join(parts)
+
+
+class Child(GuardedGroup):
+    """The worker's process, with a socket to it beside."""
+
+    def __init__(self, command: list[str], descriptor_variable: str) -> None:
+        self.connection, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        super().__init__(command, {descriptor_variable: str(theirs.fileno())})
+        theirs.close()
 
 
 def creation_time(pid: int) -> float:

@@ -62,11 +62,21 @@ class GuardFiles(Struct, frozen=True):
 
     def read_identity(self) -> GuardIdentity | None:
         """The identity, or None when the guard ended before it wrote one."""
-        return _read(self.identity, GuardIdentity)
+        return self.read(self.identity, GuardIdentity)
 
     def read_exit(self) -> ChildExited | None:
         """How the worker ended, or None when the guard did not say."""
-        return _read(self.exit, ChildExited)
+        return self.read(self.exit, ChildExited)
+
+    def read(self, path: Path, kind: type[T]) -> T | None:
+        """One of the files; None when it is not there, or damaged."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except msgspec.MsgspecError as error:
+            _log.error("%s is damaged and is not used: %s", path, error)
+            return None
 
     def remove(self) -> None:
         """Removes all of them."""
@@ -134,13 +144,3 @@ def launch_guard(
             )
     finally:
         listener.close()
-
-
-def _read(path: Path, kind: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        return None
-    except msgspec.MsgspecError as error:
-        _log.error("%s is damaged and is not used: %s", path, error)
-        return None
