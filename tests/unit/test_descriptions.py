@@ -108,5 +108,12 @@ def test_a_plugin_says_what_it_offers_and_where_it_is() -> None:
     assert table(blocks, "Backend types").rows == (("core", "Quarterdeck itself", True),)
     broken = PluginStatus("weeds", "weeds", "1", PluginPhase.IMPORT, "why", "mend", "weeds.plugin", "/bin/python")
     assert plugin_blocks(broken) == [
-        FactsBlock((Fact("Module", "weeds.plugin"), Fact("Interpreter", "/bin/python")), "Found as")
+        FactsBlock(
+            (
+                Fact("Module", "weeds.plugin"),
+                Fact("Interpreter", "/bin/python"),
+                Fact("Environment", "in an environment of its own, /"),
+            ),
+            "Found as",
+        )
     ]

@@ -11,6 +11,7 @@ from quarterdeck.cli.tables import table_lines
 from quarterdeck.config.files import load_settings
 from quarterdeck.config.paths import InstancePaths, instance_paths
 from quarterdeck.config.writing import edit_configuration, set_disabled
+from quarterdeck.loading.places import place_of, place_sentence
 from quarterdeck.loading.plugins import load_plugins
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import ExitCode, NotFoundError
@@ -32,8 +33,11 @@ def list_plugins(as_json: bool) -> None:
     if as_json:
         write_json([_document(each) for each in plugins])
         return
-    titles = ("plugin", "version", "phase", "distribution", "reason", "remedy")
-    rows = [(each.id, each.version, each.phase.value, each.distribution, each.reason, each.remedy) for each in plugins]
+    titles = ("plugin", "version", "phase", "distribution", "environment", "reason", "remedy")
+    rows = [
+        (each.id, each.version, each.phase.value, each.distribution, place_of(each).value, each.reason, each.remedy)
+        for each in plugins
+    ]
     write_lines(table_lines(titles, [[visible(cell) for cell in row] for row in rows]))
 
 
@@ -41,7 +45,7 @@ def list_plugins(as_json: bool) -> None:
 @click.argument("plugin")
 @_JSON
 def info(plugin: str, as_json: bool) -> int:
-    """Show what a plugin declares: backend types, kinds, actions, jobs and samples."""
+    """Show where a plugin lives and everything that it declares."""
     found = _named(_load(instance_paths()), plugin)
     if as_json:
         write_json({**_document(found), "catalogue": complete(found.catalogue)})
@@ -71,7 +75,7 @@ def doctor(plugin: str | None, as_json: bool) -> int:
     if as_json:
         write_json(findings)
     if not chosen:
-        narrate("no plugin is installed; install one with pip, as quarterdeck-ainode")
+        narrate("no plugin is installed; `quarterdeck plugin install quarterdeck-ainode` installs one")
     return ExitCode.DONE if all(finding["ok"] for finding in findings) else ExitCode.FAILED
 
 
@@ -156,10 +160,18 @@ def _switch(plugin: str, as_json: bool, *, disabled: bool) -> None:
     listed = load_settings(paths).settings.plugins.disabled
     if disabled or plugin not in listed:  # One that is not installed any more can still be taken off the list.
         _named(load_plugins(paths, disabled=frozenset((*listed, plugin)), try_timeouts_again=False), plugin)
-    changed = edit_configuration(paths, lambda tables: set_disabled(tables, plugin, disabled))
     word = "disabled" if disabled else "enabled"
-    narrate(f"plugin {plugin} is {word}{'' if changed else ' already'}")
-    state = reload_after_edit(paths) if changed else None
+    changed = (plugin in listed) is not disabled
+    state = None
+    if changed:
+        from quarterdeck.cli.plugin_changing import journalled
+
+        with journalled(paths, "disable" if disabled else "enable", plugin):
+            edit_configuration(paths, lambda tables: set_disabled(tables, plugin, disabled))
+            narrate(f"plugin {plugin} is {word}")
+            state = reload_after_edit(paths)
+    else:
+        narrate(f"plugin {plugin} is {word} already")
     if as_json:
         applied = state is not None and state.applied
         write_json({"id": plugin, "disabled": disabled, "changed": changed, "applied": applied})
@@ -191,14 +203,19 @@ def _document(status: PluginStatus) -> dict[str, object]:
         "phase": status.phase.value,
         "reason": status.reason,
         "remedy": status.remedy,
+        "environment": place_of(status).value,
         "interpreter": status.interpreter,
+        "paths": list(status.paths),
         "declare_seconds": status.declare_seconds,
         "cached": status.cached,
     }
 
 
 def _info_lines(status: PluginStatus) -> list[str]:
-    lines = [f"{status.id} {status.version} ({status.distribution}), {status.phase.value}"]
+    lines = [
+        f"{status.id} {status.version} ({status.distribution}), {status.phase.value}",
+        f"  {place_sentence(status)}",
+    ]
     if status.phase is not PluginPhase.READY:
         lines += [f"  {status.reason}", f"  try: {status.remedy}"]
     catalogue = status.catalogue
@@ -210,7 +227,18 @@ def _info_lines(status: PluginStatus) -> list[str]:
         "Kinds": [(each.id, f"{each.title} ({', '.join(catalogue.columns(each.id))})") for each in catalogue.kinds],
         "Actions": [(each.id, each.title) for each in catalogue.actions],
         "Jobs": [(each.id, f"{each.title}, in a {each.runs_in.value}") for each in catalogue.jobs],
+        "Processes": [(each.id, each.title) for each in catalogue.processes],
+        "Controllers": [
+            (each.id, f"{each.title}, every {each.interval:g} s, {'on' if each.enabled else 'off'} at first")
+            for each in catalogue.controllers
+        ],
+        "Commands": [(f"{status.id} {each.name}", each.summary) for each in catalogue.commands],
         "Samples": [(each.name, each.title) for each in catalogue.samples],
+        "Checks": [(each.id, each.title) for each in catalogue.checks],
+        "Themes": [(each.name, "dark" if each.dark else "light") for each in catalogue.themes],
+        "Keymaps": [(each.name, f"{len(each.keys)} keys") for each in catalogue.keymaps],
+        "Told of": [(each, "") for each in catalogue.event_hooks],
+        "Asked": [("quarterdeck_authorize", "may refuse requests")] if catalogue.authorizes else [],
     }
     for title, entries in sections.items():
         if entries:

@@ -1,7 +1,8 @@
 """Plans shown, confirmed and carried out: what `plugin install`, `upgrade` and `remove` have in common."""
 
-import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from quarterdeck.loading.installation import EnvironmentFacts, Verb
 from quarterdeck.loading.installing import carry_out
 from quarterdeck.loading.names import canonical
 from quarterdeck.loading.own_environments import OwnEnvironments
-from quarterdeck.loading.planning import Place, Plan
+from quarterdeck.loading.places import Place, place_of
+from quarterdeck.loading.planning import Plan
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import ExitCode, QuarterdeckError, RefusedError, UnreachableError
 from quarterdeck_api.protocol import (
@@ -81,6 +83,19 @@ def change_plugins(
     return _tell(plan, state, manner)
 
 
+@contextmanager
+def journalled(paths: InstancePaths, verb: str, plugin: str) -> Iterator[None]:
+    """Has the runtime ask its policy and write down what is done inside; raises RefusedError when policy says no."""
+    with open_session("plugin", paths=paths) as session:
+        begun = session.call(PLUGIN_BEGIN, PluginChange(verb, plugin), _FOLLOW_TIMEOUT)
+        try:
+            yield
+        except QuarterdeckError as error:
+            _end(paths, session, PluginChangeEnd(begun.change, "failed", error.message))
+            raise
+        _end(paths, session, PluginChangeEnd(begun.change, "done", f"plugin {plugin}: {verb}"))
+
+
 def plan_lines(plan: Plan) -> list[str]:
     """A plan as a user reads it."""
     where = "an environment of its own below" if plan.place is Place.OWN else "Quarterdeck's environment,"
@@ -119,7 +134,7 @@ def _held(plan: Plan, known: tuple[PluginStatus, ...]) -> tuple[str, ...]:
     """The plugins that run with files which the plan replaces or removes."""
     if not plan.disturbs:
         return ()
-    return tuple(each.id for each in known if each.catalogue is not None and each.interpreter == sys.executable)
+    return tuple(each.id for each in known if each.catalogue is not None and place_of(each) is not Place.OWN)
 
 
 def _carried_out(
@@ -163,9 +178,7 @@ def _wait_for_jobs(session: Session, begun: PluginChangeState, now: bool) -> Non
         if state.running != told:
             told = state.running
             jobs = ", ".join(f"core/job/{job}" for job in told)
-            narrate(
-                f"waiting until {jobs} ended, which use what is to be changed; --now does not wait, ctrl-C gives up"
-            )
+            narrate(f"waiting for {jobs}: what is to be changed is in use; --now does not wait, ctrl-C gives up")
         time.sleep(_PAUSE)
 
 

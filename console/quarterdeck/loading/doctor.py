@@ -8,6 +8,7 @@ import msgspec
 
 from quarterdeck.loading.confined import ConfinedRun, run_confined
 from quarterdeck.loading.declaring import declare_plugin
+from quarterdeck.loading.places import place_sentence
 from quarterdeck_api.catalogue import Catalogue, CheckResult, PluginPhase, PluginStatus
 from quarterdeck_api.visible import visible
 
@@ -31,6 +32,7 @@ def plugin_doctor(
     said = f"{status.id} {status.version} declares {_counts(catalogue)} in {fresh.declare_seconds:.2f} s"
     return [
         CheckResult(True, said),
+        CheckResult(True, f"{status.id} is {place_sentence(status)}"),
         *_sample_checks(catalogue),
         *_checks_in_plugin(fresh, catalogue, limit, os.environ if environment is None else environment),
     ]
@@ -42,6 +44,9 @@ def _counts(catalogue: Catalogue) -> str:
         (len(catalogue.kinds), "kinds"),
         (len(catalogue.actions), "actions"),
         (len(catalogue.jobs), "jobs"),
+        (len(catalogue.processes), "processes"),
+        (len(catalogue.controllers), "controllers"),
+        (len(catalogue.commands), "commands"),
         (len(catalogue.samples), "samples"),
     )
     return ", ".join(f"{count} {what}" for count, what in counted)
@@ -62,8 +67,14 @@ def _sample_checks(catalogue: Catalogue) -> list[CheckResult]:
 def _checks_in_plugin(
     status: PluginStatus, catalogue: Catalogue, limit: float, environment: Mapping[str, str]
 ) -> list[CheckResult]:
-    factories = [each.factory for each in catalogue.backend_types]
-    resolved = list(dict.fromkeys([*factories, *(each.implementation for each in catalogue.jobs)]))
+    named = (
+        *(each.factory for each in catalogue.backend_types),
+        *(each.implementation for each in catalogue.jobs),
+        *(each.implementation for each in catalogue.processes),
+        *(each.implementation for each in catalogue.controllers),
+        *(each.handler for each in catalogue.commands),
+    )
+    resolved = list(dict.fromkeys(filter(None, named)))
     checks = [each.implementation for each in catalogue.checks]
     names = [*(f"importing {each}" for each in resolved), *(f"check {each.id}" for each in catalogue.checks)]
     arguments = [status.interpreter, "-P", "-X", "faulthandler", "-m", "quarterdeck_api.check"]

@@ -13,7 +13,8 @@ from quarterdeck.loading.installation import EnvironmentFacts, Verb, keeps_to_it
 from quarterdeck.loading.names import canonical
 from quarterdeck.loading.own_environments import OwnEnvironments, site_packages
 from quarterdeck.loading.pip_program import find_pip, install, uninstall
-from quarterdeck.loading.planning import API, Change, Place, Plan, constraint_lines
+from quarterdeck.loading.places import Place
+from quarterdeck.loading.planning import API, Change, Plan, constraint_lines
 from quarterdeck.loading.protected import closure, installed_distributions, needed_by
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus

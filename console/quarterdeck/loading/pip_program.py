@@ -123,7 +123,13 @@ def _install(
 
 def _run(arguments: Sequence[str], tell: Callable[[str], None]) -> None:
     """Runs pip with this process's environment, which says which index and certificates it uses."""
-    environment = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_COLOR": "1", "PIP_PROGRESS_BAR": "off"}
+    environment = {
+        **os.environ,
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COLOR": "1",
+        "PIP_PROGRESS_BAR": "off",
+    }
     environment.pop("PYTHONPATH", None)
     lines: list[str] = []
     try:

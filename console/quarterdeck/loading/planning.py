@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,19 +12,13 @@ from quarterdeck.loading.installation import EnvironmentFacts, Verb, keeps_to_it
 from quarterdeck.loading.names import canonical
 from quarterdeck.loading.own_environments import OwnEnvironments
 from quarterdeck.loading.pip_program import Pip, PipConflictError, ResolvedItem, find_pip, resolve
+from quarterdeck.loading.places import Place
 from quarterdeck.loading.plugin_source import PluginSource
 from quarterdeck.loading.protected import Installed, closure, installed_distributions
 from quarterdeck_api import __version__
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 
 API = "quarterdeck-api"
-
-
-class Place(Enum):
-    """Where a plugin lives: in the environment of Quarterdeck itself, or in one of its own."""
-
-    SHARED = "shared"
-    OWN = "own"
 
 
 class Change(Struct, frozen=True):
