@@ -47,6 +47,7 @@ from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.plugin_changes import PluginChanges
 from quarterdeck.runtime.plugin_following import PluginFollowing
 from quarterdeck.runtime.presence import Presence
+from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
@@ -142,7 +143,7 @@ class Application:
         )
         limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
         self._hosts = HostSupervisor(
-            self._store, self._jobs, paths.logs, limits=limits, on_status=lambda _: self._core_findings.changed()
+            self._store, self._jobs, paths.logs, limits=limits, on_status=self._host_changed
         )
         self._events = Events(self._hosts, self._registry.ready_plugins, self._spawn)
         self._findings = Findings(lambda changes: self._store.apply(CORE, changes), self._events.tell, time.time)
@@ -188,9 +189,26 @@ class Application:
         )
         core_actions.add(ControllerActions(self._controllers))
         self._store.subscribe_backends(self._controllers.follow)
+        self._processes = ManagedProcesses(
+            paths,
+            self._database,
+            self._registry,
+            self._surroundings,
+            self._hosts,
+            self._findings,
+            apply=lambda changes: self._store.apply(CORE, changes),
+            samples=lambda samples: self._views.metrics.put(samples),
+            do=lambda actor, request: self._requests.do(actor, request),
+            lookup=self._environment.lookup,
+            clock=time.time,
+            rng=random.Random(),
+            linger=min(_GUARD_LINGER, idle_exit),
+        )
+        core_actions.add(self._processes.actions)
         self._asking = Asking(self._controllers.actor, self._job_actor)
         self._asking.on(DO, self._do_for_plugin)
         self._asking.on(GET, lambda _, asked: self._server.get(asked))
+        self._processes.answer(self._asking)
         self._hosts.routes.on_request(ASK, self._asking.answer)
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
@@ -252,10 +270,12 @@ class Application:
             {
                 "schedule": lambda name: schedule_blocks(self._schedules.get(name), time.time()),
                 "controller": self._controller_blocks,
+                "process": self._processes.blocks,
+                "instance": self._processes.instance_blocks,
             },
         )
         self._editing = Editing(self._registry, presence, asking, self._journal, authorizer, lambda: self._settings)
-        core_logs = CoreLogs(paths, self._jobs, self._hosts)
+        core_logs = CoreLogs(paths, self._jobs, self._hosts, self._processes)
         self._views = BackendViews(
             self._registry,
             self._store,
@@ -305,6 +325,7 @@ class Application:
         await self._server.start(lock)
         try:
             await recover(self._paths, self._queue, self._jobs, self._workers)
+            await self._processes.adopt()
             self._spawn(self._open_and_follow())
             self._spawn(self._watch_idleness())
             await self._stopping.wait()
@@ -313,6 +334,7 @@ class Application:
             for task in tuple(self._tasks):
                 task.cancel()
             await self._server.close()
+            await self._processes.close(self._stop_workers)
             await self._hosts.close()
             await self._rows_reader.close()
             await self._requests.close()
@@ -332,6 +354,7 @@ class Application:
         self._jobs.pump()
         self._spawn(self._scheduler.run())
         self._spawn(self._core_findings.run())
+        self._spawn(self._processes.run())
         self._spawn(self._controllers.run())
         await self._backend_set.start_hosts()
         self._spawn(self._plugin_following.follow())
@@ -367,9 +390,14 @@ class Application:
             self._follow_interest()
             idle_since = self._server.idle_since
             busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0) + self._scheduler.live()
-            busy += self._controllers.live()
+            busy += self._controllers.live() + self._processes.live()
             if idle_exit and idle_since is not None and not busy and time.monotonic() - idle_since >= idle_exit:
                 self.request_stop(f"nobody was connected for {idle_exit:g} s", True)
+
+    def _host_changed(self, plugin: str) -> None:
+        """The state of a plugin's host changed."""
+        self._core_findings.changed()
+        self._processes.host_changed(plugin)
 
     def _follow_interest(self) -> None:
         """Tells every backend who looks at it now."""
@@ -467,6 +495,7 @@ class Application:
             workers=self._workers.status(),
             clients=self._server.clients(),
             jobs=self._jobs.counts(),
+            processes=self._processes.counts(),
             configuration=self._reloading.state,
         )
 

@@ -9,6 +9,7 @@ from quarterdeck.runtime.datasets.job_types import core_job_types
 from quarterdeck.runtime.findings import FINDING_COLUMNS
 from quarterdeck.runtime.jobs.view import JOB_COLUMNS
 from quarterdeck.runtime.journal import JOURNAL_COLUMNS
+from quarterdeck.runtime.processes.declared import INSTANCE_COLUMNS, PROCESS_ACTIONS, PROCESS_COLUMNS
 from quarterdeck.runtime.schedules.declared import SCHEDULE_ACTIONS
 from quarterdeck.runtime.schedules.view import SCHEDULE_COLUMNS
 from quarterdeck_api import API_VERSION, __version__
@@ -65,6 +66,8 @@ def core_catalogue() -> Catalogue:
         backend_types=(BackendTypeInfo("core", "Quarterdeck itself", _NOTHING, "", embedded=True),),
         kinds=(
             KindInfo("job", "Jobs", JOB_COLUMNS),
+            KindInfo("process", "Processes", PROCESS_COLUMNS),
+            KindInfo("instance", "Instances", INSTANCE_COLUMNS, parent_kind="process"),
             KindInfo("schedule", "Schedules", SCHEDULE_COLUMNS),
             KindInfo("controller", "Controllers", CONTROLLER_COLUMNS),
             KindInfo("dataset", "Datasets", DATASET_COLUMNS),
@@ -73,7 +76,7 @@ def core_catalogue() -> Catalogue:
             KindInfo("plugin", "Plugins", PLUGIN_COLUMNS),
             KindInfo("finding", "Findings", FINDING_COLUMNS),
         ),
-        actions=(*CORE_ACTIONS, *DATASET_ACTIONS, *SCHEDULE_ACTIONS, *CONTROLLER_ACTIONS),
+        actions=(*CORE_ACTIONS, *DATASET_ACTIONS, *PROCESS_ACTIONS, *SCHEDULE_ACTIONS, *CONTROLLER_ACTIONS),
         jobs=core_job_types(),
     )
 

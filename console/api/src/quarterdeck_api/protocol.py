@@ -381,7 +381,7 @@ class ConfigurationState(Struct, frozen=True):
 
 
 class RuntimeStatus(Struct, frozen=True):
-    """The runtime at a glance. Memory in bytes."""
+    """The runtime at a glance. Memory in bytes; `processes` counts those that are wanted `running` or `stopped`, and `instances` that run."""
 
     pid: int
     version: str
@@ -397,6 +397,7 @@ class RuntimeStatus(Struct, frozen=True):
     workers: tuple[WorkerStatus, ...]
     clients: tuple[ClientStatus, ...]
     jobs: dict[str, int]
+    processes: dict[str, int] = {}
     configuration: ConfigurationState = ConfigurationState()
 
 
