@@ -18,7 +18,7 @@ def test_every_part_of_a_request_is_there_and_quoted() -> None:
         priority=-2,
         key="nightly run",
     )
-    text = command_text(request, Danger.NONE, "it's mine")
+    text = command_text(request, Danger.NONE, ["it's mine"])
     assert shlex.split(text) == [
         *("quarterdeck", "do", "model.forecast", "plant/model/it's mine"),
         *("--dataset", "air line", "--time-zone", "UTC", "--level", "0.9"),
@@ -32,7 +32,7 @@ def test_every_part_of_a_request_is_there_and_quoted() -> None:
     [(Danger.NONE, "a/node/n 1'"), (Danger.CONFIRM, "--yes"), (Danger.TYPE_NAME, "--confirm 'n 1'")],
 )
 def test_danger_adds_what_it_asks_for(danger: Danger, ends: str) -> None:
-    assert command_text(DoParams("node.drop", ("a/node/n 1",)), danger, "n 1").endswith(ends)
+    assert command_text(DoParams("node.drop", ("a/node/n 1",)), danger, ["n 1"]).endswith(ends)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ from quarterdeck_api.resources import Address
 )
 @click.option("--dry-run", is_flag=True, help="Only check, and show what would be sent.")
 @click.option("--yes", is_flag=True, help="Confirm a dangerous action.")
-@click.option("--confirm", "typed_name", default="", metavar="NAME", help="Confirm by the resource's name.")
+@click.option(
+    "--confirm", "typed_names", multiple=True, metavar="NAME", help="Confirm by a resource's name; once for each."
+)
 @click.option("--no-wait", is_flag=True, help="Print the job's address and go.")
 @click.option("--cancel-on-interrupt", is_flag=True, help="ctrl-C cancels the job instead of leaving it.")
 @click.option("--priority", default=0, help="Higher is sooner.")
@@ -39,7 +41,7 @@ def command(
     settings: tuple[str, ...],
     dry_run: bool,
     yes: bool,
-    typed_name: str,
+    typed_names: tuple[str, ...],
     no_wait: bool,
     cancel_on_interrupt: bool,
     priority: int,
@@ -72,7 +74,7 @@ def command(
             settings=own_settings(session, info, said.addresses, settings),
             dry_run=dry_run,
             confirmed=yes,
-            typed_name=typed_name,
+            typed_names=typed_names,
             priority=priority,
             key=key,
         )
@@ -109,11 +111,10 @@ def _confirmed(request: DoParams, info: ActionInfo) -> DoParams:
     from msgspec.structs import replace
 
     where = ", ".join(request.addresses) or info.kinds[0]
-    if info.danger is Danger.CONFIRM and not (request.confirmed or request.typed_name):
+    if info.danger is Danger.CONFIRM and not (request.confirmed or request.typed_names):
         return replace(request, confirmed=click.confirm(f"{info.title}: {where}?", err=True))
-    if info.danger is Danger.TYPE_NAME and not request.typed_name:
-        name = click.prompt(
-            f"{info.title}: {where}. Type the resource's name", err=True, default="", show_default=False
-        )
-        return replace(request, typed_name=name)
+    if info.danger is Danger.TYPE_NAME and not request.typed_names:
+        prompts = [f"{info.title}: {each}. Type the resource's name" for each in request.addresses or (where,)]
+        names = tuple(click.prompt(each, err=True, default="", show_default=False) for each in prompts)
+        return replace(request, typed_names=names)
     return request

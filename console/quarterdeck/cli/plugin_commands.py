@@ -104,7 +104,7 @@ def _status(session: Session, plugin: str) -> PluginStatus:
 def _own_options(words: tuple[str, ...]) -> tuple[ConsoleOptions, list[str]]:
     """The options that every command has, and the other words."""
     as_json = confirmed = False
-    typed_name = ""
+    typed_names: list[str] = []
     rest: list[str] = []
     waiting = list(words)
     while waiting:
@@ -119,10 +119,10 @@ def _own_options(words: tuple[str, ...]) -> tuple[ConsoleOptions, list[str]]:
         elif word == "--confirm" or word.startswith("--confirm="):
             if word == "--confirm" and not waiting:
                 raise UsageError("--confirm has no value", "write the resource's name after it")
-            typed_name = waiting.pop(0) if word == "--confirm" else word.partition("=")[2]
+            typed_names.append(waiting.pop(0) if word == "--confirm" else word.partition("=")[2])
         else:
             rest.append(word)
-    return ConsoleOptions(as_json, confirmed, typed_name, wants_colour(sys.stderr)), rest
+    return ConsoleOptions(as_json, confirmed, tuple(typed_names), wants_colour(sys.stderr)), rest
 
 
 def _in_plugin(session: Session, status: PluginStatus, order: CommandOrder) -> int:
@@ -201,5 +201,5 @@ def _command_help(plugin: str, info: CommandInfo) -> list[str]:
         "Options of every command:",
         "  --json          Print JSON.",
         "  --yes           Confirm dangerous actions.",
-        "  --confirm NAME  Confirm by the resource's name.",
+        "  --confirm NAME  Confirm by a resource's name; once for each of several.",
     ]

@@ -11,7 +11,7 @@ import psutil
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.config.settings import Settings
+from quarterdeck.config.settings import Settings, map_processes
 from quarterdeck.runtime.asking import Asking
 from quarterdeck.runtime.authorization import Authorizer
 from quarterdeck.runtime.backend_asking import BackendAsking
@@ -39,11 +39,13 @@ from quarterdeck.runtime.events import Events
 from quarterdeck.runtime.findings import Findings
 from quarterdeck.runtime.hosts.supervisor import HostLimits, HostSupervisor
 from quarterdeck.runtime.instance import InstanceLock
+from quarterdeck.runtime.jobs.job_asking import JobAsking
 from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.jobs.recovery import recover
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.view import job_resource
 from quarterdeck.runtime.journal import Journal
+from quarterdeck.runtime.outcome_checking import OutcomeChecking
 from quarterdeck.runtime.plugin_changes import PluginChanges
 from quarterdeck.runtime.plugin_following import PluginFollowing
 from quarterdeck.runtime.presence import Presence
@@ -65,6 +67,7 @@ from quarterdeck_api.controllers import Decision
 from quarterdeck_api.documents import Block
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
 from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, ControllerLook
+from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
@@ -134,7 +137,15 @@ class Application:
         queue = JobQueue(self._database, time.time, random.Random())
         self._surroundings = JobSurroundings(self._registry, self._datasets, self._environment.lookup)
         self._jobs = JobService(
-            paths, queue, self._surroundings, self._datasets, {}, self._publish_job, time.time, runtime.max_jobs
+            paths,
+            queue,
+            self._surroundings,
+            self._datasets,
+            {},
+            self._publish_job,
+            time.time,
+            runtime.max_jobs,
+            lambda: map_processes(self._settings),
         )
         self._queue = queue
         idle_exit = runtime.idle_exit or _GUARD_LINGER
@@ -142,9 +153,7 @@ class Application:
             paths, self._jobs, runtime.max_workers, runtime.worker_idle, min(_GUARD_LINGER, idle_exit)
         )
         limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
-        self._hosts = HostSupervisor(
-            self._store, self._jobs, paths.logs, limits=limits, on_status=self._host_changed
-        )
+        self._hosts = HostSupervisor(self._store, self._jobs, paths.logs, limits=limits, on_status=self._host_changed)
         self._events = Events(self._hosts, self._registry.ready_plugins, self._spawn)
         self._findings = Findings(lambda changes: self._store.apply(CORE, changes), self._events.tell, time.time)
         self._events.findings = self._findings
@@ -209,9 +218,14 @@ class Application:
         self._asking.on(DO, self._do_for_plugin)
         self._asking.on(GET, lambda _, asked: self._server.get(asked))
         self._processes.answer(self._asking)
+        job_asking = JobAsking(self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent))
+        self._asking.on_job(JOB_SUBMIT, job_asking.submit)
+        self._asking.on_job(JOB_WAIT, job_asking.wait)
         self._hosts.routes.on_request(ASK, self._asking.answer)
+        self._workers.asking, self._workers.waits = self._asking.answer, self._jobs.waits
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
+        core_actions.add(OutcomeChecking(self._journal, self._hosts, presence.resource))
         authorizer = Authorizer(self._hosts, self._registry.ready_plugins)
         asking = BackendAsking(self._store, self._hosts, presence)
         self._requests = Requests(

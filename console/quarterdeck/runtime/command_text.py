@@ -2,14 +2,14 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from quarterdeck_api.catalogue import Danger
 from quarterdeck_api.protocol import DoParams
 
 
-def command_text(request: DoParams, danger: Danger, name: str) -> str:
-    """The command line with what danger asks for; secrets were redacted in the request before."""
+def command_text(request: DoParams, danger: Danger, names: Sequence[str]) -> str:
+    """The command line with what danger asks for, be it the `names` of all its resources; secrets were redacted in the request before."""
     words = ["quarterdeck", "do", request.action, *request.addresses]
     for key, value in request.parameters.items():
         words += [f"--{key.replace('_', '-')}", value_text(value)]
@@ -18,7 +18,8 @@ def command_text(request: DoParams, danger: Danger, name: str) -> str:
     if danger is Danger.CONFIRM:
         words.append("--yes")
     if danger is Danger.TYPE_NAME:
-        words += ["--confirm", name]
+        for name in names:
+            words += ["--confirm", name]
     if request.priority:
         words += ["--priority", str(request.priority)]
     if request.key:

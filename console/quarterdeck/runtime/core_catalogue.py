@@ -28,6 +28,18 @@ from quarterdeck_api.resources import CORE, Health, Resource
 
 _NOTHING: JsonSchema = {"type": "object", "properties": {}, "required": []}
 
+_RETRY: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "from": {
+            "type": "string",
+            "default": "",
+            "description": "The step to begin with; what was done before it is kept. Empty: the first that is not done.",
+        },
+    },
+    "required": [],
+}
+
 PLUGIN_COLUMNS = (
     Column("version", "Version"),
     Column("distribution", "Distribution"),
@@ -49,10 +61,19 @@ CORE_ACTIONS = (
         "job.retry",
         "Run again",
         ("job",),
-        _NOTHING,
+        _RETRY,
         bulk=True,
         key="t",
         summary="Queues a job that has ended once more.",
+    ),
+    ActionInfo(
+        "journal.check",
+        "Check now",
+        ("journal",),
+        _NOTHING,
+        bulk=True,
+        read_only=True,
+        summary="Finds out what became of a request whose outcome is unknown; nothing is repeated.",
     ),
 )
 

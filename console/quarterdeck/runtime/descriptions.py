@@ -16,7 +16,7 @@ from quarterdeck_api.catalogue import Column, ColumnType
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnsupportedError
 from quarterdeck_api.host_protocol import BACKEND_DESCRIBE
-from quarterdeck_api.protocol import AddressParams, DescribeResult, JobRecord, JournalEntry
+from quarterdeck_api.protocol import AddressParams, DescribeResult, JobRecord
 from quarterdeck_api.resources import CORE, Address, Cell, Resource
 
 #: Seconds that a backend may take to describe a resource.
@@ -63,7 +63,7 @@ class Descriptions:
         elif address.backend == CORE and address.kind == "plugin":
             blocks += plugin_blocks(self._registry.status(address.name))
         elif address.backend == CORE and address.kind == "journal":
-            blocks += [_asked_for(entry.parameters) for entry in self._journal_entries(address) if entry.parameters]
+            blocks += self._journal_blocks(int(address.name))
         elif address.backend == CORE and address.kind in self._core:
             blocks += await self._core[address.kind](address)
         elif address.backend != CORE:
@@ -108,9 +108,14 @@ class Descriptions:
             record = replace(record, steps=(*record.steps[:-1], replace(record.steps[-1], ended=record.ended)))
         return record
 
-    def _journal_entries(self, address: Address) -> list[JournalEntry]:
-        number = int(address.name)
-        return [entry for entry in self._journal.list(1, number + 1) if entry.entry == number]
+    def _journal_blocks(self, number: int) -> list[Block]:
+        """What was asked for, and what was found out since when the outcome was unknown."""
+        entry, checks = self._journal.entry(number), self._journal.checks(number)
+        blocks: list[Block] = [_asked_for(entry.parameters)] if entry.parameters else []
+        if checks:
+            rows = tuple((time_text(time), actor, verdict, sentence) for time, actor, verdict, sentence in checks)
+            blocks.append(TableBlock(("Time", "Actor", "Verdict", "Found"), rows, "Checked since"))
+        return blocks
 
     async def _backend_blocks(self, address: Address) -> list[Block]:
         try:

@@ -8,6 +8,7 @@ import msgspec
 
 from quarterdeck.runtime.database import transaction
 from quarterdeck_api.catalogue import Column, ColumnType, JsonSchema
+from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.filters import parse_filter
 from quarterdeck_api.protocol import JournalEntry
 from quarterdeck_api.resources import CORE, Address, Health, Link, Resource
@@ -21,7 +22,14 @@ JOURNAL_COLUMNS = (
     Column("outcome", "Outcome"),
     Column("detail", "Detail"),
     Column("job", "Job"),
+    Column("checked", "Checked"),
 )
+
+#: An entry with the newest of what was found out about it later.
+_SELECT = """
+SELECT journal.*, found.verdict, found.detail AS found_detail, found.time AS found_time FROM journal
+LEFT JOIN journal_check AS found ON found.number = (SELECT max(number) FROM journal_check WHERE entry = journal.entry)
+"""
 
 REDACTED = "***"
 _LARGEST_NUMBER = 2**63 - 1
@@ -34,6 +42,9 @@ _HEALTH = {
     "failed": Health.FAILED,
     "": Health.BUSY,
 }
+_VERDICT_HEALTH = {"done": Health.OK, "not-done": Health.STOPPED}
+#: What cannot be done with entries whose outcome is known; one mapping for all of them.
+_CHECK_OFF = {"journal.check": "its outcome is known"}
 _parameters = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -105,6 +116,34 @@ class Journal:
             self._publish(self._entry(number))
         return bool(changed)
 
+    def entry(self, number: int) -> JournalEntry:
+        """One entry; raises NotFoundError."""
+        if not 0 < number <= _LARGEST_NUMBER:
+            raise _no_entry(number)
+        row = self._db.execute(_SELECT + "WHERE journal.entry = ?", (number,)).fetchone()
+        if row is None:
+            raise _no_entry(number)
+        return _entry(row)
+
+    def check(self, number: int, actor: str, verdict: str, detail: str) -> JournalEntry:
+        """Records beside an entry what was found out about it later; the entry itself stays. Raises NotFoundError."""
+        self.entry(number)
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO journal_check (entry, time, actor, verdict, detail) VALUES (?, ?, ?, ?, ?)",
+                (number, self._clock(), actor, verdict, detail),
+            )
+        entry = self._entry(number)
+        self._publish(entry)
+        return entry
+
+    def checks(self, number: int) -> tuple[tuple[float, str, str, str], ...]:
+        """Every time that an entry was checked, oldest first: time, actor, verdict, sentence."""
+        rows = self._db.execute(
+            "SELECT time, actor, verdict, detail FROM journal_check WHERE entry = ? ORDER BY number", (number,)
+        )
+        return tuple((row["time"], row["actor"], row["verdict"], row["detail"]) for row in rows)
+
     def list(self, limit: int = 100, before: int = 0, filter: str = "") -> list[JournalEntry]:
         """The newest entries with a number below `before` (0: the end) that pass the filter, newest first.
 
@@ -122,11 +161,11 @@ class Journal:
 
     def _newest_first(self, before: int) -> Iterable[JournalEntry]:
         end = before if 0 < before <= _LARGEST_NUMBER else _LARGEST_NUMBER
-        for row in self._db.execute("SELECT * FROM journal WHERE entry < ? ORDER BY entry DESC", (end,)):
+        for row in self._db.execute(_SELECT + "WHERE journal.entry < ? ORDER BY journal.entry DESC", (end,)):
             yield _entry(row)
 
     def _entry(self, number: int) -> JournalEntry:
-        return _entry(self._db.execute("SELECT * FROM journal WHERE entry = ?", (number,)).fetchone())
+        return _entry(self._db.execute(_SELECT + "WHERE journal.entry = ?", (number,)).fetchone())
 
     def _close_interrupted(self) -> None:
         with transaction(self._db):
@@ -143,9 +182,9 @@ def journal_resource(entry: JournalEntry) -> Resource:
     return Resource(
         str(Address(CORE, "journal", str(entry.entry))),
         str(entry.entry),
-        _HEALTH.get(entry.outcome, Health.UNKNOWN),
+        _VERDICT_HEALTH.get(entry.checked, _HEALTH.get(entry.outcome, Health.UNKNOWN)),
         entry.outcome or "under way",
-        entry.detail if entry.outcome in ("failed", "refused", "unknown") else "",
+        _reason(entry),
         entry.time,
         (
             entry.time,
@@ -156,9 +195,21 @@ def journal_resource(entry: JournalEntry) -> Resource:
             entry.outcome,
             entry.detail,
             entry.job,
+            entry.checked,
         ),
         links=links,
+        actions_off={} if entry.outcome == "unknown" else _CHECK_OFF,
     )
+
+
+def _reason(entry: JournalEntry) -> str:
+    if entry.checked:
+        return f"{entry.detail}; checked since: {entry.checked}, {entry.check_detail}"
+    return entry.detail if entry.outcome in ("failed", "refused", "unknown") else ""
+
+
+def _no_entry(number: int) -> NotFoundError:
+    return NotFoundError(f"the journal has no entry {number}", "see `quarterdeck journal`")
 
 
 def _entry(row: sqlite3.Row) -> JournalEntry:
@@ -173,4 +224,7 @@ def _entry(row: sqlite3.Row) -> JournalEntry:
         detail=row["detail"],
         job=row["job"],
         parameters=_parameters.decode(row["parameters"]),
+        checked=row["verdict"] or "",
+        check_detail=row["found_detail"] or "",
+        check_time=row["found_time"] or 0.0,
     )

@@ -1,5 +1,6 @@
 """Policy: whether a request may be carried out, decided from facts alone."""
 
+import shlex
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -14,13 +15,24 @@ _SEVERITY = (Danger.NONE, Danger.CONFIRM, Danger.TYPE_NAME)
 
 
 class Wish(Struct, frozen=True):
-    """A request as policy sees it: one action on `count` resources of which this is one."""
+    """A request as policy sees it: one action on `count` resources of which this is one.
+
+    `names` are the names of all of them (empty: this one's alone); `typed_name` and `typed_names` are those that the user typed.
+    """
 
     action: ActionInfo
     address: Address
     count: int
     confirmed: bool
     typed_name: str
+    names: tuple[str, ...] = ()
+    typed_names: tuple[str, ...] = ()
+
+    @property
+    def untyped(self) -> tuple[str, ...]:
+        """The names that the user has not typed, each once."""
+        typed = {self.typed_name, *self.typed_names}
+        return tuple(dict.fromkeys(name for name in self.names or (self.address.name,) if name not in typed))
 
 
 class Standing(Struct, frozen=True):
@@ -81,11 +93,13 @@ def check(wish: Wish, standing: Standing) -> None:
                 str(address),
             )
     danger = required_danger(wish, standing.guardrails)
-    if danger is Danger.CONFIRM and not (wish.confirmed or wish.typed_name):
+    if danger is Danger.CONFIRM and not (wish.confirmed or wish.typed_name or wish.typed_names):
         raise RefusedError(f"{action.id} on {address} has to be confirmed", "add --yes", str(address))
-    if danger is Danger.TYPE_NAME and wish.typed_name != address.name:
+    if danger is Danger.TYPE_NAME and wish.untyped:
+        # One name typed must not let several go: every resource of the request is confirmed by its own, or none is touched.
+        several = f", and those of all {wish.count} resources," if wish.count > 1 else ""
         raise RefusedError(
-            f"{action.id} on {address} needs the resource's name to be typed",
-            f"add --confirm {address.name}",
+            f"{action.id} on {address} needs the resource's name{several} to be typed",
+            f"add {' '.join(f'--confirm {shlex.quote(name)}' for name in wish.untyped)}",
             str(address),
         )

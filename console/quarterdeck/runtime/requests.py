@@ -10,11 +10,13 @@ from msgspec.structs import replace
 
 from quarterdeck.config.settings import Settings
 from quarterdeck.runtime.authorization import Authorizer
-from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.borders import JobParent, JobRequest
 from quarterdeck.runtime.command_text import command_text
 from quarterdeck.runtime.core_actions import CoreActions, CoreRequest
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
+from quarterdeck.runtime.jobs.rows import job_address
+from quarterdeck.runtime.jobs.secret_fields import require_references, secret_paths
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.journal import Journal, redact
 from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
@@ -82,6 +84,7 @@ class _Wanted(Struct, frozen=True):
     parameters: dict[str, Any]
     settings: dict[str, Any] = {}
     own: JsonSchema = {}
+    parent: JobParent | None = None
 
     @property
     def shown(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -117,13 +120,18 @@ class Requests:
         self._settings = settings
         self._under_way: set[asyncio.Task[Outcome]] = set()
 
-    async def do(self, actor: str, request: DoParams) -> DoResult:
+    async def do(self, actor: str, request: DoParams, parent: JobParent | None = None) -> DoResult:
         """Carries out one action on every address, in order; each has an outcome of its own.
 
         A request that is wrong for one of them is refused as a whole. What has begun goes on when the client leaves; the rest is not begun.
+        With a `parent` it starts a job as the child of another.
         """
         targets = self._targets(request)
-        asked = [_Wanted(target, validate(target.action.parameters, request.parameters)) for target in targets]
+        if parent is not None and not targets[0].action.job:
+            raise UsageError(f"{request.action} is no job", "submit actions that are jobs", job_address(parent.job))
+        asked = [
+            _Wanted(target, validate(target.action.parameters, request.parameters), parent=parent) for target in targets
+        ]
         shown = request
         outcomes: list[Outcome] = []
         for each in asked:
@@ -133,8 +141,8 @@ class Requests:
             shown = replace(shown, parameters=parameters, settings=redact(shown.settings, own))
         first = targets[0]
         danger = required_danger(self._wish(request, first), self._settings().guardrails)
-        name = first.address.name if first.address else ""
-        return DoResult(tuple(outcomes), command_text(shown, danger, name), danger)
+        names = [target.address.name for target in targets if target.address is not None]
+        return DoResult(tuple(outcomes), command_text(shown, danger, names), danger)
 
     async def require_possible(self, request: DoParams) -> None:
         """Raises when a request that is to be made later could not be carried out now as it stands, confirmation included.
@@ -215,7 +223,9 @@ class Requests:
 
     def _wish(self, request: DoParams, target: _Target) -> Wish:
         address = target.address or Address(CORE, target.action.kinds[0], "")
-        return Wish(target.action, address, max(len(request.addresses), 1), request.confirmed, request.typed_name)
+        names = tuple(Address.parse(text).name for text in request.addresses)
+        count = max(len(names), 1)
+        return Wish(target.action, address, count, request.confirmed, request.typed_name, names, request.typed_names)
 
     async def _standing(self, target: _Target) -> Standing:
         settings = self._settings()
@@ -234,10 +244,12 @@ class Requests:
         try:
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)
-            if target.is_core and not target.action.job:
+            if target.action.job:
+                require_references(_job_request(request, wanted))
+            elif target.is_core:
                 await self._core_actions.check(_core_request(actor, wanted))
             if request.dry_run:  # It asks for what would come of the request once the user has confirmed it.
-                check(replace(wish, confirmed=True, typed_name=wish.address.name), standing)
+                check(replace(wish, confirmed=True, typed_names=(wish.address.name, *wish.names)), standing)
                 return await self._preview(actor, request, wanted), wanted.own
             check(wish, standing)
             wanted = self._named(request, wanted)
@@ -266,6 +278,9 @@ class Requests:
             report = ErrorReport("unknown-outcome", message, "see `quarterdeck runtime logs`", wanted.target.text)
             outcome = Outcome(wanted.target.text, "unknown", message, error=report)
         self._journal.finish(number, outcome.status, outcome.message, outcome.job)
+        if outcome.status == "unknown" and outcome.error is not None:
+            remedy = f"run `quarterdeck journal check {number}` before doing it again"
+            return replace(outcome, error=replace(outcome.error, remedy=remedy))
         return outcome
 
     async def _with_settings(self, request: DoParams, wanted: _Wanted) -> _Wanted:
@@ -331,6 +346,11 @@ def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
         settings=wanted.settings,
         key=request.key,
         priority=request.priority,
+        parent=wanted.parent,
+        secrets=(
+            *(("parameters", *path) for path in secret_paths(wanted.parameters, target.action.parameters)),
+            *(("settings", *path) for path in secret_paths(wanted.settings, wanted.own)),
+        ),
     )
 
 

@@ -225,10 +225,42 @@ _CONTROLLERS: Migration = (
     """,
 )
 
+_JOB_PARTS: Migration = (
+    # What finished steps gave, where secrets lie among the parameters, and which jobs an attempt has started under which key.
+    "ALTER TABLE job ADD COLUMN done TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE job ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]'",
+    """
+    CREATE TABLE job_child (
+        parent INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        token INTEGER NOT NULL,
+        child INTEGER NOT NULL,
+        PRIMARY KEY (parent, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_JOURNAL_CHECKS: Migration = (
+    # What was found out later about a request whose outcome was unknown stands beside it; the entry itself is never changed.
+    """
+    CREATE TABLE journal_check (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        entry INTEGER NOT NULL REFERENCES journal (entry),
+        time REAL NOT NULL,
+        actor TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX journal_check_entry ON journal_check (entry, number)",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (*_JOBS, *_JOURNAL, *_DATASETS),
     _SCHEDULES,
     _SEVERAL_AFTER,
     _PROCESSES,
     _CONTROLLERS,
+    _JOB_PARTS,
+    _JOURNAL_CHECKS,
 )

@@ -51,7 +51,7 @@ class ConsoleOptions(Struct, frozen=True):
 
     as_json: bool = False
     confirmed: bool = False
-    typed_name: str = ""
+    typed_names: tuple[str, ...] = ()
     colour: bool = False
 
 
@@ -147,9 +147,9 @@ class Console:
             dict(settings or {}),
             dry_run,
             self._options.confirmed,
-            self._options.typed_name,
-            priority,
-            key,
+            priority=priority,
+            key=key,
+            typed_names=self._options.typed_names,
         )
         result = self._line.call(DO, request, DO_TIMEOUT, changes_something=not dry_run)
         for outcome in result.outcomes:

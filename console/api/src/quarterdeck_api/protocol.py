@@ -146,7 +146,7 @@ class DoParams(Struct, frozen=True, omit_defaults=True):
     """One action on some resources.
 
     `parameters` follow the action's schema, `settings` the resource's own. `confirmed` answers danger `confirm`, `typed_name` danger
-    `type-name`. `key` allows at most one live job. `dry_run` only validates and previews.
+    `type-name`; for several resources `typed_names` has the name of each. `key` allows at most one live job. `dry_run` only validates and previews.
     """
 
     action: str
@@ -158,6 +158,7 @@ class DoParams(Struct, frozen=True, omit_defaults=True):
     typed_name: str = ""
     priority: int = 0
     key: str = ""
+    typed_names: tuple[str, ...] = ()
 
 
 class Outcome(Struct, frozen=True, omit_defaults=True):
@@ -303,7 +304,10 @@ class StreamNumber(Struct, frozen=True):
 
 
 class JournalEntry(Struct, frozen=True, omit_defaults=True):
-    """One request, by whom, and what came of it. Secrets are never in it."""
+    """One request, by whom, and what came of it. Secrets are never in it.
+
+    `checked` is what was found out later of an unknown outcome: done, not-done or unclear; `check_detail` is the sentence, `check_time` when.
+    """
 
     entry: int
     time: float
@@ -315,6 +319,9 @@ class JournalEntry(Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     job: str = ""
     parameters: dict[str, Any] = {}
+    checked: str = ""
+    check_detail: str = ""
+    check_time: float = 0.0
 
 
 class JournalParams(Struct, frozen=True, omit_defaults=True):

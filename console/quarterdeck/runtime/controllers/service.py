@@ -129,7 +129,7 @@ class Controllers:
     def request(self, actor: str, asked: DoParams) -> DoParams:
         """A controller's request with the confirmation that its user gave once for all, and no other."""
         record = next((each for each in self._store.all() if each.actor == actor), None)
-        return replace(asked, confirmed=record is not None and record.confirmed, typed_name="")
+        return replace(asked, confirmed=record is not None and record.confirmed, typed_name="", typed_names=())
 
     def set_enabled(self, name: str, enabled: bool, confirmed: bool = False) -> ControllerRecord:
         """Switches a controller on, to look soon, or off; raises UsageError while its parameters are not complete."""
