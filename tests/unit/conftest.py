@@ -1,5 +1,6 @@
 """Fixtures that several unit suites use."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,22 @@ class FakeContext:
     def open(self) -> object:
         raise AssertionError("these jobs open no backend")
 
-    def map(self, function: Callable[[Any], Any], items: Any) -> list[Any]:
-        return [function(item) for item in items]
+    def map(
+        self, function: Callable[[Any], Any], items: Any, on_done: Callable[[int, int], None] | None = None
+    ) -> list[Any]:
+        """Sends every item and result through pickle, as the pool of processes does."""
+        wanted, results = list(items), list[Any]()
+        for number, item in enumerate(wanted, 1):
+            self.raise_if_cancelled()
+            results.append(_sent(function(_sent(item))))
+            if on_done is not None:
+                on_done(number, len(wanted))
+        self.raise_if_cancelled()
+        return results
+
+
+def _sent(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - it was pickled in this line.
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from quarterdeck_ainode.models import MODELS, Task
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
 from quarterdeck_api.errors import JobCancelledError, NotFoundError, QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue
+from quarterdeck_api.worker_pool import ProcessPool
 
 pytest.importorskip("sktime")
 
@@ -158,8 +159,8 @@ def test_where_training_is_constant_mae_ranks(backtest: Backtest) -> None:
 def test_progress_is_told_for_each_fold(make_context: MakeContext, airline: np.ndarray) -> None:
     context = make_context("naive_forecaster", airline, folds=3)
     backtesting.run(context)
-    assert context.fractions == pytest.approx([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
-    assert context.messages[3] == "naive_forecaster, fold 1 of 3"
+    assert context.fractions == pytest.approx([*(0.95 * done / 6 for done in range(7)), 1])
+    assert context.messages[3] == "3 of 6 fits, 2 candidates in 3 folds"
     assert context.steps == ["read", "folds", "write"]
 
 
@@ -168,8 +169,21 @@ def test_a_backtest_can_be_cancelled_between_folds(make_context: MakeContext, ai
     context.cancel_at = 0.5
     with pytest.raises(JobCancelledError):
         backtesting.run(context)
-    assert context.messages[-1] == "naive_forecaster, fold 1 of 3"
+    assert context.messages[-1] == "4 of 6 fits, 2 candidates in 3 folds"
     assert not context.artefacts
+
+
+def test_several_processes_find_what_one_finds(make_context: MakeContext, airline: np.ndarray) -> None:
+    asked = {"folds": 3, "models": ["arima", "auto_ets"]}
+    alone, together = (make_context("holtwinters", airline, **asked) for _ in range(2))
+    with ProcessPool(2) as pool:
+        together.map = lambda function, items, on_done: pool.map(function, items, lambda: False, on_done)
+        found = backtesting.run(together).data
+
+    def comparable(data: dict[str, Any]) -> list[Any]:
+        return [{**each, "fit_seconds": 0.0} for each in data["scores"]]
+
+    assert comparable(found) == comparable(backtesting.run(alone).data)
 
 
 def test_files_hold_scores_and_forecasts(make_context: MakeContext, airline: np.ndarray, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from statistics import fmean
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from quarterdeck_ainode.accuracy import Accuracy, accuracy, naive_scale
 from quarterdeck_ainode.estimators import plan, seasonal_naive
@@ -16,6 +18,9 @@ from quarterdeck_ainode.models import ModelInfo, model_named
 from quarterdeck_ainode.observations import Observations
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError
 from quarterdeck_api.jobs import JobContext
+
+#: Of the work, how much fitting is.
+_FITTING = 0.95
 
 
 class Candidate(Struct, frozen=True):
@@ -71,20 +76,15 @@ def baseline_candidate(observed: Observations, folds: Sequence[Fold]) -> Candida
     return Candidate(f"baseline: {name}", model_named("naive_forecaster"), None)
 
 
-def _run_folds(
-    candidate: Candidate,
-    observed: Observations,
-    folds: Sequence[Fold],
-    level: float,
-    clock: Callable[[], float],
-    before: Callable[[Fold], None],
-) -> Record:
-    """Fits a candidate to each fold's past and judges it; `before` is told of each fold, and may end everything by raising."""
-    results: list[FoldResult] = []
-    for fold in folds:
-        before(fold)
-        results.append(_run_fold(candidate, observed, fold, level, clock))
-    return Record(candidate, tuple(results))
+class Fit(Struct, frozen=True):
+    """One candidate to be fitted to the past of one fold, and judged on what came; a value that can be sent to another process."""
+
+    candidate: Candidate
+    fold: int
+    training: Observations
+    actual: NDArray[np.float64]
+    level: float
+    clock: Callable[[], float]
 
 
 def judge(
@@ -95,26 +95,38 @@ def judge(
     level: float,
     clock: Callable[[], float],
 ) -> tuple[Record, ...]:
-    """Judges candidates in order, with progress for each fold; it can be cancelled between two of them.
+    """Judges candidates, all their folds at once on the job's processes, with progress for each fit; it can be cancelled between two.
 
     Raises QuarterdeckError with the first reason when none but the baseline got through any fold.
     """
-    records: list[Record] = []
-    for candidate in candidates:
+    fits = [
+        Fit(
+            candidate,
+            fold.number,
+            observed.between(fold.start, fold.cutoff),
+            observed.values[fold.cutoff : fold.stop],
+            level,
+            clock,
+        )
+        for candidate in candidates
+        for fold in folds
+    ]
 
-        def before(fold: Fold, candidate: Candidate = candidate) -> None:
-            done = len(records) * len(folds) + fold.number - 1
-            context.raise_if_cancelled()
-            context.progress(
-                done / (len(candidates) * len(folds)), f"{candidate.name}, fold {fold.number} of {len(folds)}"
-            )
+    def report(done: int, total: int) -> None:
+        context.progress(
+            _FITTING * done / total, f"{done} of {total} fits, {len(candidates)} candidates in {len(folds)} folds"
+        )
 
-        record = _run_folds(candidate, observed, folds, level, clock, before)
-        records.append(record)
-        context.log(f"{candidate.name}: {_outcome(record)}")
-    context.raise_if_cancelled()
+    context.progress(0.0, f"{len(fits)} fits, {len(candidates)} candidates in {len(folds)} folds")
+    results = context.map(run_fit, fits, report)
+    records = tuple(
+        Record(candidate, tuple(results[number * len(folds) : (number + 1) * len(folds)]))
+        for number, candidate in enumerate(candidates)
+    )
+    for record in records:
+        context.log(f"{record.candidate.name}: {_outcome(record)}")
     _require_success(records)
-    return tuple(records)
+    return records
 
 
 def _outcome(record: Record) -> str:
@@ -133,22 +145,20 @@ def _require_success(records: Sequence[Record]) -> None:
     raise QuarterdeckError(f"no model got through any fold; the first reason: {failure.message}", failure.remedy)
 
 
-def _run_fold(
-    candidate: Candidate, observed: Observations, fold: Fold, level: float, clock: Callable[[], float]
-) -> FoldResult:
-    training = observed.between(fold.start, fold.cutoff)
-    actual = observed.values[fold.cutoff : fold.stop]
-    started = clock()
+def run_fit(fit: Fit) -> FoldResult:
+    """Fits, forecasts and judges; what the model cannot do is the result's failure."""
+    candidate, training = fit.candidate, fit.training
+    started = fit.clock()
     try:
         with recorded_warnings() as raised:
             forecaster, notices = _forecaster(candidate, training)
-            prediction = fit_and_predict(candidate.model, forecaster, training, len(actual), level)
+            prediction = fit_and_predict(candidate.model, forecaster, training, len(fit.actual), fit.level)
     except QuarterdeckError as error:
-        return FoldResult(fold.number, clock() - started, failure=error.report())
-    seconds = clock() - started
+        return FoldResult(fit.fold, fit.clock() - started, failure=error.report())
+    seconds = fit.clock() - started
     scale = naive_scale(training.values, training.axis.season)
-    judged = accuracy(actual, prediction.values, scale, prediction.lower, prediction.upper)
-    return FoldResult(fold.number, seconds, prediction, judged, notices=(*notices, *notices_of(raised)))
+    judged = accuracy(fit.actual, prediction.values, scale, prediction.lower, prediction.upper)
+    return FoldResult(fit.fold, seconds, prediction, judged, notices=(*notices, *notices_of(raised)))
 
 
 def _forecaster(candidate: Candidate, training: Observations) -> tuple[Any, tuple[str, ...]]:
