@@ -100,6 +100,9 @@ class Surroundings:
             raise self.target_error
         return BackendTarget("demo", "demo:open", {"host": "h"})
 
+    def secret(self, name: str) -> str | None:
+        return {"TOKEN": "hush"}.get(name)
+
     def dataset_locations(self, record: JobRecord) -> dict[str, DatasetLocation]:
         return {"airline": LOCATION} if "dataset" in record.parameters else {}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.borders import JobParent, JobRequest
 from quarterdeck.runtime.database import open_database
 from quarterdeck.runtime.jobs.decisions import Standing, ending, retry_delay
 from quarterdeck.runtime.jobs.queue import JobQueue
@@ -191,7 +191,7 @@ def test_outdated_tokens_change_nothing(queue: JobQueue, clock: Clock) -> None:
 
     assert not queue.finish(job, first.token, succeeded(first), keep)
     assert not queue.lose(job, first.token, ERROR)
-    assert not queue.checkpoint(job, first.token, {"at": 3})
+    assert not queue.checkpoint(job, first.token, {"at": 3}, {})
     assert not queue.keep_steps(job, first.token, (JobStep("fit", 1.0),), 0.5, "x")
     assert calls == [] and queue.record(job) == before
     assert queue.finish(job, second.token, succeeded(second))
@@ -215,11 +215,12 @@ def test_the_next_attempt_gets_the_checkpoint(queue: JobQueue, clock: Clock) -> 
     job = queue.submit(REQUEST, 2)
     first = claim(queue)
     assert first.checkpoint is None
-    queue.checkpoint(job, first.token, {"page": 7})
+    queue.checkpoint(job, first.token, {"page": 7}, {"build": "v1"})
     queue.lose(job, first.token, ERROR)
     clock.now += 10
     second = claim(queue)
     assert second.checkpoint == {"page": 7}
+    assert second.done == {"build": "v1"}
     queue.finish(job, second.token, failed(second, retry=False))
     queue.retry(job)
     third = claim(queue)
@@ -564,3 +565,64 @@ class QueueMachine(RuleBasedStateMachine):
 
 TestQueueMachine = QueueMachine.TestCase
 TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def _steps(*names: str, last: JobState = JobState.SUCCEEDED) -> tuple[JobStep, ...]:
+    states = [JobState.SUCCEEDED] * (len(names) - 1) + [last]
+    return tuple(JobStep(name, 1.0, 2.0, 0, state, 1) for name, state in zip(names, states, strict=True))
+
+
+def test_a_retry_keeps_the_steps_that_are_done(queue: JobQueue) -> None:
+    job = queue.submit(REQUEST, 1)
+    first = claim(queue)
+    queue.checkpoint(job, first.token, {"at": 1}, {"build": "v1", "push": True})
+    queue.keep_steps(job, first.token, _steps("build", "push", "wait", last=JobState.FAILED), 0.5, "")
+    queue.finish(job, first.token, failed(first, retry=False))
+    queue.retry(job)
+    second = claim(queue)
+    assert (second.done, second.checkpoint) == ({"build": "v1", "push": True}, {"at": 1})
+    assert [step.name for step in second.steps] == ["build", "push"]
+    assert queue.record(job).steps == second.steps
+
+
+def test_a_retry_from_a_step_does_it_and_what_follows_again(queue: JobQueue) -> None:
+    job = queue.submit(REQUEST, 1)
+    first = claim(queue)
+    queue.checkpoint(job, first.token, {"at": 1}, {"build": "v1", "push": True})
+    queue.keep_steps(job, first.token, _steps("build", "push", "wait"), 0.5, "")
+    queue.finish(job, first.token, succeeded(first))
+    with pytest.raises(UsageError, match="has no step 'deploy'") as caught:
+        queue.retry(job, "deploy")
+    assert caught.value.remedy == "it has: build, push, wait"
+    queue.retry(job, "push")
+    assert queue.record(job).history[-1].detail == "from step push"
+    second = claim(queue)
+    assert (second.done, second.checkpoint) == ({"build": "v1"}, None)
+    assert [step.name for step in second.steps] == ["build"]
+
+
+def test_a_key_names_one_job_of_a_parent(queue: JobQueue) -> None:
+    parent = queue.submit(REQUEST, 3)
+    running = claim(queue)
+    child = msgspec.structs.replace(REQUEST, parent=JobParent(parent, running.token, "fold-1"))
+    number = queue.submit(child, 1)
+    assert queue.submit(child, 1) == number
+    assert queue.submit(msgspec.structs.replace(child, parent=JobParent(parent, 1, "fold-2")), 1) != number
+    assert queue.submit(msgspec.structs.replace(child, parent=JobParent(parent + 1, 1, "fold-1")), 1) != number
+    unnamed = msgspec.structs.replace(child, parent=JobParent(parent, 1))
+    assert queue.submit(unnamed, 1) != queue.submit(unnamed, 1)
+
+
+def test_a_child_that_failed_is_started_anew_by_a_later_attempt_only(queue: JobQueue) -> None:
+    parent = queue.submit(REQUEST, 3)
+    claim(queue)
+    number = queue.submit(msgspec.structs.replace(REQUEST, parent=JobParent(parent, 1, "fold")), 1)
+    child = claim(queue)
+    queue.finish(number, child.token, failed(child, retry=False))
+    assert queue.started_job(JobParent(parent, 1, "fold")) == number
+    assert queue.started_job(JobParent(parent, 2, "fold")) is None
+    again = queue.submit(msgspec.structs.replace(REQUEST, parent=JobParent(parent, 2, "fold")), 1)
+    assert again != number
+    second = claim(queue)
+    queue.finish(again, second.token, succeeded(second))
+    assert queue.started_job(JobParent(parent, 3, "fold")) == again

@@ -1,5 +1,6 @@
 """The settings model: what the configuration file may say, with every default."""
 
+import os
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -18,6 +19,14 @@ class RuntimeSettings(Struct, frozen=True, kw_only=True):
     max_jobs: Annotated[
         int, Meta(ge=1, le=4096, description="Jobs running at once, at most, in workers and hosts.")
     ] = 32
+    map_processes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Processes that work on one job's map, its worker among them; 0 is one for each core.",
+        ),
+    ] = 0
     worker_idle: Annotated[
         float, Meta(ge=0, description="Seconds without a job after which a warm worker is ended.")
     ] = 600.0
@@ -70,3 +79,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     plugins: PluginSettings = PluginSettings()
     backends: dict[str, BackendSettings] = {}
     guardrails: tuple[Guardrail, ...] = ()
+
+
+def map_processes(settings: Settings) -> int:
+    """How many processes work on one job's map: what is set, else one for each core that this process may use."""
+    if settings.runtime.map_processes:
+        return settings.runtime.map_processes
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable)

@@ -15,6 +15,14 @@ from quarterdeck_api.protocol import BackendState, JobRecord
 from quarterdeck_api.resources import Change
 
 
+class JobParent(Struct, frozen=True):
+    """The attempt that starts a job, and the `key` that names the job among all that its job starts; without one it has no name."""
+
+    job: int
+    token: int
+    key: str = ""
+
+
 class JobRequest(Struct, frozen=True):
     """A job that policy has let through. `after` are jobs that must have succeeded before this one is claimed."""
 
@@ -27,6 +35,8 @@ class JobRequest(Struct, frozen=True):
     key: str = ""
     priority: int = 0
     after: tuple[int, ...] = ()
+    parent: JobParent | None = None
+    secrets: tuple[tuple[str | int, ...], ...] = ()
 
 
 class BackendTarget(Struct, frozen=True):
@@ -50,6 +60,10 @@ class JobEnvironment(Protocol):
 
     def backend_target(self, address: str) -> BackendTarget:
         """The backend of an address; raises UsageError or UnreachableError (a secret is missing)."""
+        ...
+
+    def secret(self, name: str) -> str | None:
+        """The value of an environment variable that a job refers to, or None."""
         ...
 
     def dataset_locations(self, record: JobRecord) -> dict[str, DatasetLocation]:

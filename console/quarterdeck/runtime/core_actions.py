@@ -121,7 +121,7 @@ class CoreActions:
                 record = await self._jobs.cancel(_job_number(address))
                 return ActionResult(f"job {record.job} is {record.state.value}, asked to end")
             case "job.retry":
-                record = self._jobs.retry(_job_number(address))
+                record = self._jobs.retry(_job_number(address), str(request.parameters.get("from", "")))
                 return ActionResult(f"job {record.job} is {record.state.value} again")
             case "dataset.remove":
                 self._datasets.remove(address.name)

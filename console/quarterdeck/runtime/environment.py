@@ -69,6 +69,10 @@ class JobSurroundings:
         backend = self._registry.backend(name)
         return BackendTarget(name, backend.type.factory, resolve_references(backend.settings, self._lookup))
 
+    def secret(self, name: str) -> str | None:
+        """The value of an environment variable that a job refers to, or None."""
+        return self._lookup(name)
+
     def dataset_locations(self, record: JobRecord) -> dict[str, DatasetLocation]:
         """Locations of the datasets that the record's parameters name, by the text used there."""
         return {text: self._datasets.location(text) for text in self.named_datasets(record)}

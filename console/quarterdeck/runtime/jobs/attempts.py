@@ -12,9 +12,10 @@ from quarterdeck.config.paths import InstancePaths
 from quarterdeck.runtime.borders import JobEnvironment
 from quarterdeck.runtime.jobs.artefacts import lease_path, log_path, spool_folder
 from quarterdeck.runtime.jobs.rows import Claim, Lane
+from quarterdeck.runtime.jobs.secret_fields import with_secrets
 from quarterdeck_api.catalogue import JobTypeInfo, RunsIn
 from quarterdeck_api.host_protocol import JobProgress
-from quarterdeck_api.jobs import JobResult, JobSpec
+from quarterdeck_api.jobs import JobResult, JobSpec, JobState
 from quarterdeck_api.protocol import JobRecord, JobStep
 
 _MOST_STEPS = 200
@@ -62,21 +63,30 @@ class Attempt:
             self.progress = min(report.fraction, 1.0)
         if report.message:
             self.message = report.message[:_LONGEST_MESSAGE]
-        if not report.step or len(self.steps) >= _MOST_STEPS:
-            return False
         began = report.began or now
-        step = JobStep(report.step[:_LONGEST_MESSAGE], began, log_offset=report.log_offset)
+        if not report.step or (len(self.steps) >= _MOST_STEPS and not report.step_state):
+            return False
+        if report.step_state:
+            return self._end_named(report.step[:_LONGEST_MESSAGE], JobState(report.step_state), began)
+        step = JobStep(report.step[:_LONGEST_MESSAGE], began, log_offset=report.log_offset, attempt=self.token)
         if any((each.name, each.started) == (step.name, step.started) for each in self.steps):
             return False
-        if self.steps:
-            self.steps[-1] = msgspec.structs.replace(self.steps[-1], ended=began)
+        self.end_step(began, JobState.SUCCEEDED)
         self.steps.append(step)
         return True
 
-    def end_step(self, now: float) -> None:
-        """The step that runs, if one does, has ended."""
+    def end_step(self, now: float, state: JobState) -> None:
+        """The step that runs, if one does, has ended so."""
         if self.steps and not self.steps[-1].ended:
-            self.steps[-1] = msgspec.structs.replace(self.steps[-1], ended=now)
+            self.steps[-1] = msgspec.structs.replace(self.steps[-1], ended=now, state=state)
+
+    def _end_named(self, name: str, state: JobState, now: float) -> bool:
+        """Ends the step of that name; False when it has ended already."""
+        for index, step in enumerate(self.steps):
+            if step.name == name and not step.ended:
+                self.steps[index] = msgspec.structs.replace(step, ended=now, state=state)
+                return True
+        return False
 
     def stop_timers(self) -> None:
         """Ends every timer of the attempt."""
@@ -85,13 +95,16 @@ class Attempt:
                 timer.cancel()
 
 
-def job_spec(paths: InstancePaths, environment: JobEnvironment, claim: Claim, job_type: JobTypeInfo) -> JobSpec:
+def job_spec(
+    paths: InstancePaths, environment: JobEnvironment, claim: Claim, job_type: JobTypeInfo, map_processes: int
+) -> JobSpec:
     """What the process of an attempt is told.
 
     Raises UsageError for what no longer exists, UnreachableError for a secret that is missing.
     """
     record = claim.record
     backend = environment.backend_target(record.target)
+    parameters, settings = with_secrets(record.parameters, record.settings, claim.secrets, environment.secret)
     return JobSpec(
         job=claim.job,
         token=claim.token,
@@ -102,8 +115,8 @@ def job_spec(paths: InstancePaths, environment: JobEnvironment, claim: Claim, jo
         backend_factory=backend.factory,
         backend_settings=backend.settings,
         address=record.target,
-        parameters=record.parameters,
-        settings=record.settings,
+        parameters=parameters,
+        settings=settings,
         datasets=environment.dataset_locations(record),
         lease_path=str(lease_path(paths, claim.job, claim.token)),
         log_path=str(log_path(paths, claim.job, claim.token)),
@@ -111,6 +124,8 @@ def job_spec(paths: InstancePaths, environment: JobEnvironment, claim: Claim, jo
         checkpoint=claim.checkpoint,
         wall_clock_limit=job_type.wall_clock_limit,
         grace=job_type.grace,
+        done=claim.done,
+        map_processes=map_processes,
     )
 
 

@@ -2,13 +2,14 @@
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from quarterdeck.runtime.borders import JobRequest
+from quarterdeck.runtime.borders import JobParent, JobRequest
 from quarterdeck.runtime.database import transaction
+from quarterdeck.runtime.jobs.children import note_started, started_job
 from quarterdeck.runtime.jobs.decisions import Ending, Standing, ending
 from quarterdeck.runtime.jobs.rows import (
     LARGEST_NUMBER,
@@ -18,10 +19,12 @@ from quarterdeck.runtime.jobs.rows import (
     RunningAttempt,
     job_address,
     running_attempt,
+    steps_and_done,
     summary,
     to_json,
     whole,
 )
+from quarterdeck.runtime.jobs.steps import done_before, kept_steps
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.errors import ErrorReport, NotFoundError, RefusedError, UsageError
 from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
@@ -66,6 +69,7 @@ class JobQueue:
     ) -> int:
         """Records a job as queued, to run at `not_before` (Unix seconds) at the earliest, and returns its number.
 
+        What its parent has started under the same key before is returned instead.
         Raises RefusedError naming the live job when the key is taken, or when a job to come after did not succeed; UsageError for an
         unknown `after` or a priority out of range.
         """
@@ -77,12 +81,15 @@ class JobQueue:
         now = self._clock()
         after = tuple(dict.fromkeys(request.after))
         with transaction(self._db):
+            if request.parent is not None and (before := started_job(self._db, request.parent)) is not None:
+                return before
             self._refuse_taken_key(request.key)
             gate = self._gate(after, not_before, now)
             number = self._db.execute(
                 "INSERT INTO job (job_type, plugin, action, target, parameters, settings, runs_in, key, priority, comes_after, not_before, "
                 "state, gate, attempt, max_attempts, attempt_budget, cancel_requested, created, started, ended, progress, message, steps, "
-                "artefacts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, ?, ?, 0, ?, 0, 0, 0, '', '[]', '[]') RETURNING number",
+                "artefacts, secrets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, 0, ?, ?, 0, ?, 0, 0, 0, '', '[]', '[]', ?) "
+                "RETURNING number",
                 (
                     request.job_type,
                     request.plugin,
@@ -99,8 +106,11 @@ class JobQueue:
                     max(max_attempts, 1),
                     max(max_attempts, 1),
                     now,
+                    to_json(request.secrets),
                 ),
             ).fetchone()["number"]
+            if request.parent is not None:
+                note_started(self._db, request.parent, number)
             self._db.executemany(
                 "INSERT INTO job_after (before, job) VALUES (?, ?)", [(before, number) for before in after]
             )
@@ -130,23 +140,30 @@ class JobQueue:
                 best = order if best is None else min(best, order)
             if best is None:
                 return None
+            steps = kept_steps(*steps_and_done(self._row(best[1], "steps, done")))
             row = self._db.execute(
-                "UPDATE job SET state = 'running', attempt = attempt + 1, started = ?, progress = 0, message = '', steps = '[]', "
+                "UPDATE job SET state = 'running', attempt = attempt + 1, started = ?, progress = 0, message = '', steps = ?, "
                 "error = NULL WHERE number = ? RETURNING *",
-                (now, best[1]),
+                (now, to_json(steps), best[1]),
             ).fetchone()
             self._note(row["number"], "started", row["attempt"])
         checkpoint = msgspec.json.decode(row["checkpoint"]) if row["checkpoint"] else None
-        return Claim(row["number"], row["attempt"], summary(row), checkpoint)
+        _, done = steps_and_done(row)
+        secrets = msgspec.json.decode(row["secrets"], type=tuple[tuple[str | int, ...], ...])
+        return Claim(row["number"], row["attempt"], summary(row), checkpoint, done, steps, secrets)
 
     def is_current(self, job: int, token: int) -> bool:
         """Whether the attempt is the one that runs the job now."""
         return self._current(job, token) is not None
 
-    def checkpoint(self, job: int, token: int, value: Any) -> bool:
-        """Keeps what the next attempt gets; False for an outdated attempt."""
+    def checkpoint(self, job: int, token: int, value: Any, done: Mapping[str, Any]) -> bool:
+        """Keeps what the next attempt gets, a checkpoint and what steps are done; False for an outdated attempt."""
         with transaction(self._db):
-            return self._update_current(job, token, "checkpoint = ?", to_json(value))
+            return self._update_current(job, token, "checkpoint = ?, done = ?", to_json(value), to_json(done))
+
+    def started_job(self, parent: JobParent) -> int | None:
+        """The job that was started under the parent's key and still counts, or None."""
+        return started_job(self._db, parent)
 
     def keep_steps(self, job: int, token: int, steps: tuple[JobStep, ...], progress: float, message: str) -> bool:
         """Keeps how far an attempt came, for a runtime that starts later; False for an outdated attempt."""
@@ -205,10 +222,11 @@ class JobQueue:
                 self._note(job, "cancel-requested", row["attempt"])
         return state
 
-    def retry(self, job: int) -> None:
-        """Queues a job that has ended once more, with a new budget of attempts; its last checkpoint counts unless it succeeded.
+    def retry(self, job: int, first_step: str = "") -> None:
+        """Queues a job that has ended once more, with a new budget of attempts.
 
-        Raises NotFoundError, and RefusedError when it has not ended, its key is taken, or the job to come after did not succeed.
+        Its last checkpoint and the steps that are done count, unless it succeeded. From a `first_step` on, nothing counts but the steps done
+        before it. Raises UsageError for a step that it never had, NotFoundError, and RefusedError when it has not ended, its key is taken, or the job to come after did not succeed.
         """
         now = self._clock()
         with transaction(self._db):
@@ -217,14 +235,19 @@ class JobQueue:
                 raise RefusedError(f"job {job} has not ended", "cancel it first", job_address(job))
             self._refuse_taken_key(row["key"])
             gate = self._gate(summary(row).after, 0.0, now)
-            succeeded = row["state"] == JobState.SUCCEEDED.value
+            fresh = bool(first_step) or row["state"] == JobState.SUCCEEDED.value
+            steps, done = steps_and_done(row)
+            if first_step:
+                done = done_before(job, first_step, steps, done)
+            elif fresh:
+                done = {}
             self._db.execute(
                 "UPDATE job SET state = 'queued', gate = ?, max_attempts = attempt + attempt_budget, cancel_requested = 0, not_before = 0, "
-                "started = 0, ended = 0, progress = 0, message = '', error = NULL, value = NULL, steps = '[]', artefacts = '[]', "
+                "started = 0, ended = 0, progress = 0, message = '', error = NULL, value = NULL, steps = ?, done = ?, artefacts = '[]', "
                 "checkpoint = iif(?, NULL, checkpoint) WHERE number = ?",
-                (gate, succeeded, job),
+                (gate, to_json(kept_steps(steps, done)), to_json(done), fresh, job),
             )
-            self._note(job, "retried", row["attempt"])
+            self._note(job, "retried", row["attempt"], f"from step {first_step}" if first_step else "")
 
     def summary(self, job: int) -> JobRecord:
         """A job without result, history, steps and artefacts. Raises NotFoundError."""

@@ -39,12 +39,15 @@ class Lane(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """An attempt that is recorded as running; its number is its fencing token."""
+    """An attempt that is recorded as running; its number is its fencing token. `steps` are those of attempts before that are `done`."""
 
     job: int
     token: int
     record: JobRecord
     checkpoint: Any = None
+    done: dict[str, Any] = {}
+    steps: tuple[JobStep, ...] = ()
+    secrets: tuple[tuple[str | int, ...], ...] = ()
 
 
 class RunningAttempt(Struct, frozen=True):
@@ -110,6 +113,11 @@ def whole(row: sqlite3.Row, events: Sequence[sqlite3.Row]) -> JobRecord:
         artefacts=_artefacts.decode(row["artefacts"]),
         history=tuple(JobEvent(each["time"], each["event"], each["attempt"], each["detail"]) for each in events),
     )
+
+
+def steps_and_done(row: sqlite3.Row) -> tuple[tuple[JobStep, ...], dict[str, Any]]:
+    """The steps of a row, and what those that are done gave, in the order in which they were."""
+    return _steps.decode(row["steps"]), _mapping.decode(row["done"])
 
 
 def running_attempt(row: sqlite3.Row) -> RunningAttempt:

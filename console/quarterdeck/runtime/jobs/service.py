@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.runtime.borders import JobEnvironment, JobRequest, JobRunner
+from quarterdeck.runtime.borders import JobEnvironment, JobParent, JobRequest, JobRunner
 from quarterdeck.runtime.database import StateWriteError
 from quarterdeck.runtime.jobs.artefacts import (
     artefact_paths,
@@ -24,7 +24,9 @@ from quarterdeck.runtime.jobs.attempts import Attempt, Publisher, ResultKeeper, 
 from quarterdeck.runtime.jobs.leases import lease_is_held
 from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.jobs.rows import Claim, Lane, RunningAttempt
+from quarterdeck.runtime.jobs.secret_fields import require_references, with_secrets
 from quarterdeck.runtime.jobs.view import JOB_COLUMNS, job_resource
+from quarterdeck.runtime.jobs.waiting import JobWaiting
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus, RunsIn
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
 from quarterdeck_api.host_protocol import JobCheckpoint, JobProgress
@@ -46,7 +48,8 @@ class JobService:
     """Submits, starts, follows, cancels and records jobs; implements JobEvents. Everything happens on the runtime's loop.
 
     `keeper` takes files of results over, `runners` run attempts (may be filled later), `publish` is told of every change of a job,
-    `clock` gives Unix seconds, `max_running` bounds the running jobs of all types together.
+    `clock` gives Unix seconds, `max_running` bounds the running jobs of all types together, those that wait for another job left out.
+    `map_processes` gives the size of workers' pools for maps.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class JobService:
         publish: Callable[[JobRecord], None],
         clock: Callable[[], float],
         max_running: int,
+        map_processes: Callable[[], int] = lambda: 1,
     ) -> None:
         self.runners: dict[RunsIn, JobRunner] = dict(runners)
         self._paths = paths
@@ -68,6 +72,8 @@ class JobService:
         self._publish = publish
         self._clock = clock
         self._max_running = max_running
+        self._map_processes = map_processes
+        self._ends = JobWaiting()
         self._attempts: dict[int, Attempt] = {}
         self._waiting: dict[Lane, str] = {}
         self._publisher = Publisher(self._publish_attempt)
@@ -77,7 +83,13 @@ class JobService:
         self._closed = False
 
     def submit(self, request: JobRequest, not_before: float = 0.0) -> JobRecord:
-        """Queues a job; it is committed when this returns. Raises UsageError, or RefusedError naming the live job with the same key."""
+        """Queues a job; it is committed when this returns.
+
+        Raises UsageError, also for a secret that is not a reference, UnreachableError for one that refers to nothing, and RefusedError naming
+        the live job with the same key.
+        """
+        require_references(request)
+        with_secrets(request.parameters, request.settings, request.secrets, self._environment.secret)
         info = self._environment.job_type(request.plugin, request.job_type)
         job = self._queue.submit(request, info.max_attempts, not_before, info.runs_in)
         self._changed()
@@ -92,6 +104,25 @@ class JobService:
             artefact_paths=artefact_paths(self._paths, job, record.artefacts),
             log_paths=tuple(str(path) for path in logs if path.exists() or path == logs[-1]),
         )
+
+    def started_job(self, parent: JobParent) -> int | None:
+        """The job that was started under the parent's key and still counts, or None."""
+        return self._queue.started_job(parent)
+
+    async def wait(self, job: int, waiter: int = 0) -> JobRecord:
+        """The job once it has ended; `waiter` is the job that waits for it, which leaves its place to it meanwhile. Raises NotFoundError."""
+        if not self._queue.summary(job).state.final:
+            end = self._ends.begin(job, waiter)
+            self._plan_pump()
+            try:
+                await end
+            finally:
+                self._ends.leave(job, waiter, end)
+        return self.get(job)
+
+    def waits(self, job: int) -> bool:
+        """Whether a job waits for another one."""
+        return self._ends.waits(job)
 
     def live_job(self, key: str) -> int | None:
         """The number of the live job that holds a key, or None."""
@@ -119,9 +150,9 @@ class JobService:
             await self._ask_to_end(attempt)
         return self._seen(self._queue.summary(job))
 
-    def retry(self, job: int) -> JobRecord:
-        """Queues a job that has ended once more. Raises NotFoundError, and RefusedError with the reason."""
-        self._queue.retry(job)
+    def retry(self, job: int, first_step: str = "") -> JobRecord:
+        """Queues a job that has ended once more, from a step on. Raises NotFoundError, UsageError, and RefusedError with the reason."""
+        self._queue.retry(job, first_step)
         remove_artefacts(self._paths, job)
         self._changed()
         return self._seen(self._queue.summary(job))
@@ -132,7 +163,7 @@ class JobService:
         if self._closed:
             return
         try:
-            claim = self._queue.claim(self._admits, self._max_running)
+            claim = self._queue.claim(self._admits, self._max_running + self._ends.jobs)
             if claim is not None:
                 self._begin(claim)
             self._publish_changed()
@@ -173,7 +204,7 @@ class JobService:
     def on_checkpoint(self, checkpoint: JobCheckpoint) -> None:
         """A checkpoint, to be committed."""
         try:
-            self._queue.checkpoint(checkpoint.job, checkpoint.token, checkpoint.value)
+            self._queue.checkpoint(checkpoint.job, checkpoint.token, checkpoint.value, checkpoint.done)
         except StateWriteError as error:
             _log.warning("job %d goes on without this checkpoint: %s. %s", checkpoint.job, error.message, error.remedy)
 
@@ -253,7 +284,8 @@ class JobService:
             return False
         self._waiting.pop(lane, None)
         runner = self.runners.get(info.runs_in)
-        return runner is not None and not 0 < info.limit <= running and runner.free(lane.plugin)
+        busy = running - sum(each.lane == lane and self.waits(each.job) for each in self._attempts.values())
+        return runner is not None and not 0 < info.limit <= busy and runner.free(lane.plugin)
 
     def _begin(self, claim: Claim) -> None:
         record = claim.record
@@ -268,11 +300,12 @@ class JobService:
             limit=info.wall_clock_limit,
             grace=info.grace,
             starting=True,
+            steps=list(claim.steps),
         )
         self._attempts[claim.job] = attempt
         try:
             plugin = self._environment.plugin(record.plugin)
-            spec = job_spec(self._paths, self._environment, claim, info)
+            spec = job_spec(self._paths, self._environment, claim, info, self._map_processes())
         except QuarterdeckError as error:
             self.conclude(claim.job, claim.token, error.report(), retry=isinstance(error, UnreachableError))
             return
@@ -304,9 +337,6 @@ class JobService:
     def _record(self, job: int, token: int, error: ErrorReport, *, retry: bool, blameless: bool) -> None:
         attempt = self._attempt(job, token)
         too_long = attempt is not None and attempt.too_long(self._clock())
-        if attempt is not None and (attempt.steps or attempt.message):
-            attempt.end_step(self._clock())
-            self._keep_steps(attempt)
         if attempt is not None and too_long:
             error = ErrorReport(
                 "failed", f"job {job} ran longer than its limit of {attempt.limit:g} s", "give it less to do", ""
@@ -315,6 +345,9 @@ class JobService:
             result = read_result(spool_folder(self._paths, job, token), token)
         except QuarterdeckError as damaged:
             result, error = None, damaged.report()
+        if attempt is not None and (attempt.steps or attempt.message):
+            attempt.end_step(self._clock(), result.state if result is not None else JobState.FAILED)
+            self._keep_steps(attempt)
         if result is None or result.job != job:
             self._queue.lose(job, token, error, retry=retry and not too_long, blameless=blameless and not too_long)
             return
@@ -374,7 +407,9 @@ class JobService:
 
     def _publish_changed(self) -> None:
         for job in self._queue.take_changed():
-            self._publish(self._seen(self._queue.summary(job)))
+            record = self._seen(self._queue.summary(job))
+            self._publish(record)
+            self._ends.ended(record)
 
     def _changed(self) -> None:
         self._publish_changed()

@@ -194,6 +194,8 @@ class Guard:
         for line in (self._hello(), self._ready_line, *self._step_lines, self._checkpoint_line, self._ended_line):
             if line:
                 self._tell(line)
+        # What the worker's job has asked of the runtime before has no answer any more.
+        self._worker.send(encode_line({"method": "runtime.changed", "params": {}}))
 
     def _runtime_left(self) -> None:
         self._runtime = None
@@ -250,6 +252,8 @@ class Guard:
         elif method == "job.checkpoint":
             self._checkpoint_line = line
             self._tell_unless_behind(line)
+        elif method == "job.ask":
+            self._tell(line)  # Without a runtime it is asked again when one comes.
         elif params.get("step"):
             where = {"log_offset": self._log().written, "began": time.time()}
             line = encode_line({"method": method, "params": {**params, **where}})

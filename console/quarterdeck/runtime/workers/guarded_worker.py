@@ -29,9 +29,13 @@ from quarterdeck_api.worker_protocol import (
     GUARD_HELLO,
     GUARD_REPLACED,
     GUARD_STOP,
+    JOB_ANSWER,
+    JOB_ASK,
     ChildExited,
     GuardIdentity,
     GuardStop,
+    JobAnswer,
+    JobAsk,
 )
 
 _log = logging.getLogger(__name__)
@@ -62,6 +66,10 @@ class WorkerOwner(Protocol):
 
     def on_worker_checkpoint(self, checkpoint: JobCheckpoint) -> None:
         """Its job can be taken up from here."""
+        ...
+
+    def on_worker_ask(self, worker: "GuardedWorker", ask: JobAsk) -> None:
+        """Its job asks something of the runtime; `answer` of the worker answers."""
         ...
 
     def on_worker_job_ended(self, worker: "GuardedWorker", ended: JobNumber) -> None:
@@ -173,6 +181,11 @@ class GuardedWorker:
             await end_session(self._guard)
         await self._gone.wait()
 
+    def answer(self, answer: JobAnswer) -> None:
+        """Answers what the worker's job has asked; an answer to one that has ended is not sent."""
+        if self._peer is not None and self.attempt == JobNumber(answer.job, answer.token):
+            self._peer.notify(JOB_ANSWER, answer)
+
     async def leave_alone(self) -> None:
         """Closes the connection; guard and worker go on, for another runtime to find."""
         self._left_alone = True
@@ -193,6 +206,7 @@ class GuardedWorker:
         peer.on_notification(JOB_PROGRESS, self._owner.on_worker_progress)
         peer.on_notification(JOB_CHECKPOINT, self._owner.on_worker_checkpoint)
         peer.on_notification(JOB_ENDED, self._on_job_ended)
+        peer.on_notification(JOB_ASK, lambda ask: self._owner.on_worker_ask(self, ask))
         self._follower = asyncio.create_task(self._run(peer))
 
     async def _run(self, peer: Peer) -> None:

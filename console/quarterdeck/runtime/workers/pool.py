@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import psutil
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from quarterdeck.config.paths import InstancePaths, make_private
 from quarterdeck.runtime.borders import JobEvents
@@ -15,11 +15,12 @@ from quarterdeck.runtime.workers.guard_launch import GuardFiles, existing_guards
 from quarterdeck.runtime.workers.guarded_worker import GuardedWorker, WorkerState, guard_of, loss_report
 from quarterdeck.runtime.workers.process_sessions import ProcessIdentity
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus
-from quarterdeck_api.errors import UnreachableError
-from quarterdeck_api.host_protocol import JobCheckpoint, JobNumber, JobProgress
+from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
+from quarterdeck_api.host_protocol import Ask, JobCheckpoint, JobNumber, JobProgress
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.protocol import WorkerStatus
 from quarterdeck_api.spool import RESULT_FILE
+from quarterdeck_api.worker_protocol import JobAnswer, JobAsk
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +47,15 @@ def worker_key(plugin: PluginStatus) -> WorkerKey:
 class WorkerPool:
     """Runs attempts of worker jobs; implements JobRunner.
 
-    `idle_seconds` is how long a worker stays warm after its last job, `linger` how long guard and worker without a job outlive the runtime.
+    `asking` answers what jobs ask of the runtime (plugin, question), `waits` says whether a job waits for another one: its worker takes no place
+    then. Both are set before the first job. `idle_seconds` is how long a worker stays warm after its last job, `linger` how long guard and worker without a job outlive the runtime.
     """
 
     def __init__(
         self, paths: InstancePaths, events: JobEvents, max_workers: int, idle_seconds: float, linger: float
     ) -> None:
+        self.asking: Callable[[str, Ask], Awaitable[Raw]] = _nobody_answers
+        self.waits: Callable[[int], bool] = lambda job: False
         self._paths = paths
         self._events = events
         self._max_workers = max_workers
@@ -60,6 +64,7 @@ class WorkerPool:
         self._workers: set[GuardedWorker] = set()
         self._idle_timers: dict[GuardedWorker, asyncio.TimerHandle] = {}
         self._stoppers: set[asyncio.Task[None]] = set()
+        self._answers: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def free(self, plugin: str) -> bool:
@@ -118,6 +123,8 @@ class WorkerPool:
     async def close(self, stop_workers: bool) -> None:
         """Ends idle workers, and with `stop_workers` busy ones too; else those go on for another runtime. No event follows."""
         self._closing = True
+        for answering in self._answers:
+            answering.cancel()
         for worker in list(self._idle_timers):
             self._keep(worker)
         await asyncio.gather(
@@ -139,6 +146,13 @@ class WorkerPool:
         """Passes a checkpoint on."""
         if not self._closing:
             self._events.on_checkpoint(checkpoint)
+
+    def on_worker_ask(self, worker: GuardedWorker, ask: JobAsk) -> None:
+        """Answers what a job asks, as soon as there is an answer."""
+        if not self._closing:
+            task = asyncio.create_task(self._answer(worker, ask))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
 
     def on_worker_job_ended(self, worker: GuardedWorker, ended: JobNumber) -> None:
         """Keeps the worker warm for a while, or ends one that this runtime did not start."""
@@ -220,7 +234,23 @@ class WorkerPool:
             self._stop_in_background(worker)
 
     def _occupied(self) -> int:
-        return sum(worker.state is not WorkerState.STOPPING for worker in self._workers)
+        return sum(worker.state is not WorkerState.STOPPING and not self._waits(worker) for worker in self._workers)
+
+    def _waits(self, worker: GuardedWorker) -> bool:
+        return worker.attempt is not None and self.waits(worker.attempt.job)
+
+    async def _answer(self, worker: GuardedWorker, ask: JobAsk) -> None:
+        question = Ask(ask.method, ask.params, job=ask.job, token=ask.token)
+        try:
+            result = await self.asking(worker.plugin, question)
+        except QuarterdeckError as error:
+            worker.answer(JobAnswer(ask.job, ask.token, ask.number, error=error.report()))
+        except Exception as error:  # noqa: BLE001 - the boundary to other parts: the job gets a sentence and does not wait for ever.
+            _log.error("%s of job %d", ask.method, ask.job, exc_info=error)
+            report = ErrorReport("internal", f"the runtime failed inside {type(error).__name__}", "see its log")
+            worker.answer(JobAnswer(ask.job, ask.token, ask.number, error=report))
+        else:
+            worker.answer(JobAnswer(ask.job, ask.token, ask.number, result))
 
     def _idle(self) -> list[GuardedWorker]:
         """Idle workers, the one that has been idle longest first."""
@@ -248,6 +278,10 @@ class WorkerPool:
         task = asyncio.create_task(worker.stop(_IDLE_GRACE))
         self._stoppers.add(task)
         task.add_done_callback(self._stoppers.discard)
+
+
+async def _nobody_answers(plugin: str, ask: Ask) -> Raw:
+    raise UnreachableError(f"nobody answers {ask.method} for {plugin}", "try again")
 
 
 def remove_old_logs(folder: Path, keep: int) -> None:

@@ -1,0 +1,47 @@
+"""What attempts at jobs ask of the runtime for themselves: to start other jobs, and to wait for them."""
+
+from collections.abc import Awaitable, Callable
+
+from quarterdeck.runtime.asking import JobAsker
+from quarterdeck.runtime.borders import JobParent
+from quarterdeck.runtime.jobs.rows import job_address
+from quarterdeck.runtime.jobs.service import JobService
+from quarterdeck_api.errors import QuarterdeckError, UsageError, error_from_report
+from quarterdeck_api.job_requests import JobAddress, JobSubmission
+from quarterdeck_api.jobs import JobOutcome
+from quarterdeck_api.protocol import DoParams, DoResult
+from quarterdeck_api.resources import CORE, Address
+
+
+class JobAsking:
+    """Answers JOB_SUBMIT and JOB_WAIT; `do` carries out a request that starts a job as the child of another."""
+
+    def __init__(self, jobs: JobService, do: Callable[[str, DoParams, JobParent], Awaitable[DoResult]]) -> None:
+        self._jobs = jobs
+        self._do = do
+
+    async def submit(self, asker: JobAsker, wanted: JobSubmission) -> JobAddress:
+        """Starts a job, once for each key; raises what validation and policy raise."""
+        parent = JobParent(asker.job, asker.token, wanted.key)
+        started = self._jobs.started_job(parent)
+        if started is not None:
+            return JobAddress(job_address(started))
+        addresses = (wanted.address,) if wanted.address else ()
+        request = DoParams(wanted.action, addresses, wanted.parameters, wanted.settings)
+        [outcome] = (await self._do(asker.actor, request, parent)).outcomes
+        if outcome.error is not None:
+            raise error_from_report(outcome.error)
+        if not outcome.job:
+            raise QuarterdeckError(f"{wanted.action} started no job: {outcome.message}", "see `quarterdeck journal`")
+        return JobAddress(outcome.job)
+
+    async def wait(self, asker: JobAsker, job: JobAddress) -> JobOutcome:
+        """Answers when the job has ended; raises UsageError for the asker itself, and NotFoundError."""
+        address = Address.parse(job.address)
+        if (address.backend, address.kind) != (CORE, "job") or not address.name.isdecimal():
+            raise UsageError(f"{job.address} is not a job's address", "pass what submit gave", job.address)
+        number = int(address.name)
+        if number == asker.job:
+            raise UsageError(f"job {number} cannot wait for itself", "wait for another job", job.address)
+        record = await self._jobs.wait(number, asker.job)
+        return JobOutcome(record.address, record.state, record.result, record.error)
