@@ -119,12 +119,16 @@ def install(write: bool, as_json: bool) -> None:
 
 def _status_lines(found: RuntimeStatus) -> list[str]:
     jobs = ", ".join(f"{count} {state}" for state, count in found.jobs.items() if count) or "none"
+    managed = found.processes
+    running, stopped, instances = (managed.get(each, 0) for each in ("running", "stopped", "instances"))
+    kept = f"{running} wanted, {instances} instances running, {stopped} stopped" if running or stopped else "none"
     lines = [
         f"runtime {found.version}, process {found.pid}, since {time_text(int(found.started))}",
         f"  instance  {found.instance or 'default'}{' (read-only)' if found.read_only else ''}",
         f"  socket    {found.socket}",
         f"  memory    {format_bytes(found.memory)}",
         f"  jobs      {jobs}",
+        f"  processes {kept}",
         f"  clients   {', '.join(f'{each.client} ({each.pid})' for each in found.clients) or 'none'}",
     ]
     configuration = found.configuration
