@@ -123,10 +123,24 @@ def test_current_tab_is_told_without_colour() -> None:
     )
 
 
-def test_all_tabs_fit_into_80_columns() -> None:
+@pytest.mark.parametrize(("width", "others"), [(40, "7"), (80, "7 data"), (100, "7 datasets"), (300, "7 datasets")])
+def test_all_tabs_fit_and_keep_their_keys(width: int, others: str) -> None:
     tabs = [(pane.key, pane.name) for pane in PANES]
     for pane in PANES:
-        assert len(plain(tab_parts(tabs, pane.name, PALETTE))) <= 80
+        line = plain(tab_parts(tabs, pane.name, PALETTE, width))
+        assert len(line) <= width
+        assert f"[{pane.key} {pane.name}]" in line
+        assert all(f" {key}" in line.replace("[", " ") for key, _ in tabs)
+        assert pane.name == "datasets" or others in line
+
+
+def test_the_way_to_a_pane_is_shown_from_its_end() -> None:
+    tabs = [(pane.key, pane.name) for pane in PANES]
+    way = ("models", "arima", "versions")
+    line = plain(tab_parts(tabs, "versions", PALETTE, 80, way))
+    assert line.endswith("[models › arima › versions]")
+    line = plain(tab_parts(tabs, "versions", PALETTE, 40, way))
+    assert (len(line) <= 40, line[-10:]) == (True, " versions]")
 
 
 def test_hints_are_whole_or_absent() -> None:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App
@@ -13,10 +13,11 @@ from textual.driver import Driver
 from textual.theme import Theme
 
 from quarterdeck.tui.commands import World
-from quarterdeck.tui.feeds import Feed
+from quarterdeck.tui.feed_shelf import FeedShelf
+from quarterdeck.tui.hints import Noting
+from quarterdeck.tui.kind_choices import child_kinds, kind_title, kind_words
 from quarterdeck.tui.main_screen import MainScreen
-from quarterdeck.tui.panes import PANES, PaneInfo
-from quarterdeck.tui.schema import kind_schema
+from quarterdeck.tui.panes import PANES
 from quarterdeck.tui.session import Connected, Session
 from quarterdeck.tui.style import Palette, make_palette, monochrome_palette
 from quarterdeck.tui.theme_files import DEFAULT_THEME
@@ -26,10 +27,16 @@ from quarterdeck_api.filters import COMMON_FIELDS
 from quarterdeck_api.protocol import BACKEND_RETRY, AddressParams, BackendState, CatalogueResult
 from quarterdeck_api.resources import CORE, Resource
 
+if TYPE_CHECKING:
+    from quarterdeck.tui.commands import ShowKind
+
 _NOTHING_KNOWN = CatalogueResult((), ())
 
 #: Seconds within which several changes become one look at the deck.
 _DECK_SECONDS = 0.1
+
+#: Addresses of each kind that a command is completed with.
+_COMPLETED = 2_000
 
 
 class ConsoleApp(App[None]):
@@ -62,8 +69,9 @@ class ConsoleApp(App[None]):
         self.known = _NOTHING_KNOWN
         self.session = Session(connect, self)
         self.palette = self._palette_of(theme)
-        self._feeds: dict[str, Feed] = {}
-        self._watched: set[str] = set()
+        self.feeds = FeedShelf(
+            self.session, self._spawn_asking, self._deck_changed, lambda sentence: self.say(sentence, error=True)
+        )
         self._first_pane = pane
         self._keys = keys or {}
         self._keep_theme = keep_theme
@@ -120,8 +128,10 @@ class ConsoleApp(App[None]):
         await self.session.close()
 
     def say(self, message: str, *, error: bool = False) -> None:
-        """Shows a message in the status line."""
+        """Shows a message in the status line, and on the screen in front of it."""
         self.main.say(message, error=error)
+        if isinstance(front := self.screen, Noting):
+            front.note(message, error=error)
 
     def set_keys(self, keys: dict[str, str]) -> None:
         """Uses other keys; what is wrong with them is said."""
@@ -144,8 +154,7 @@ class ConsoleApp(App[None]):
     def catalogue_known(self, known: CatalogueResult) -> None:
         """Plugins and backends are known (again)."""
         self.known = known
-        for feed in self._feeds.values():
-            feed.set_schema(kind_schema(feed.kind, known))
+        self.feeds.catalogue_known(known)
         self.main.set_backends(known.backends)
         self.main.set_plugins(known.plugins)
 
@@ -159,34 +168,32 @@ class ConsoleApp(App[None]):
 
     # What panes ask for.
 
-    def feed(self, pane: PaneInfo) -> Feed:
-        """The rows of a pane's kind, watched from now on."""
-        feed = self._feeds.get(pane.kind)
-        if feed is None:
-            feed = Feed(pane.kind, newest_first=pane.newest_first, told=self._deck_changed)
-            self._feeds[pane.kind] = feed
-            if self.known is not _NOTHING_KNOWN:
-                feed.set_schema(kind_schema(pane.kind, self.known))
-            self.call_after_refresh(self._watch, feed)
-        return feed
+    def kinds_below(self, resource: Resource) -> tuple[str, ...]:
+        """The kinds that lie below a resource."""
+        return child_kinds(self.known, resource).ids
+
+    def kind_title(self, kind: str) -> str:
+        """What many of the kind are called."""
+        return kind_title(self.known, kind).lower()
 
     def world(self) -> World:
         """What commands can name now."""
         from quarterdeck.tui.theme_files import builtin_theme_names
 
-        addresses: list[str] = []
-        for feed in self._feeds.values():
-            addresses += feed.model.order[:2000]
         return World(
             tuple(pane.name for pane in PANES),
             tuple(backend.name for backend in self.backends if backend.name != CORE),
             tuple(builtin_theme_names()),
-            tuple(addresses),
+            tuple(self.feeds.addresses(_COMPLETED)),
             {
-                pane.name: tuple(column.id for column in dict.fromkeys((*COMMON_FIELDS, *feed.schema.all_columns())))
-                for pane in PANES
-                if (feed := self._feeds.get(pane.kind)) is not None and feed.schema is not None
+                word: tuple(column.id for column in dict.fromkeys((*COMMON_FIELDS, *feed.schema.all_columns())))
+                for word, feed in (
+                    *((pane.name, self.feeds.get(pane.kind)) for pane in PANES),
+                    *((word, self.feeds.get(kind)) for word, kind in kind_words(self.known).items()),
+                )
+                if feed is not None and feed.schema is not None
             },
+            kind_words(self.known),
         )
 
     async def do_command(self, text: str) -> None:
@@ -202,6 +209,8 @@ class ConsoleApp(App[None]):
         match command:
             case commands.ShowPane():
                 await self.main.show_pane(command.pane, command.filter)
+            case commands.ShowKind():
+                await self._show_kind(command)
             case commands.OpenAddress():
                 self.open_detail_of(command.address)
             case commands.UseTheme():
@@ -212,6 +221,26 @@ class ConsoleApp(App[None]):
                 self.open_help()
             case commands.Quit():
                 self.exit()
+
+    async def _show_kind(self, command: "ShowKind") -> None:
+        """Shows a kind in its pane, or in one that is made for it."""
+        from quarterdeck.tui.kind_choices import browsing_backend, kind_info
+        from quarterdeck.tui.panes import PaneInfo, pane_of_kind
+
+        info = kind_info(self.known, command.kind)
+        if info is not None and not info.mirrored:
+            try:
+                backend = browsing_backend(self.known, command.kind, command.backend)
+            except QuarterdeckError as error:
+                self.say(f"{error.message}: {error.remedy}", error=True)
+                return
+            name = f"{self.kind_title(command.kind)} @{backend}"
+            await self.main.show(PaneInfo("", name, (command.kind,), backend=backend), command.filter)
+            return
+        words = [f"backend={command.backend}"] if command.backend else []
+        text = " ".join((*words, command.filter)) if words or command.filter else ""
+        pane = pane_of_kind(command.kind) or PaneInfo("", self.kind_title(command.kind), (command.kind,))
+        await self.main.show(pane, text, kind=command.kind)
 
     def use_theme_named(self, name: str) -> None:
         """Shows everything in another theme, from now on and after the next start."""
@@ -292,13 +321,6 @@ class ConsoleApp(App[None]):
         subject = resources[0].address if len(resources) == 1 else f"{len(resources)} marked" if resources else kind
         self.run_worker(choose_action(self, offer, subject, tuple(resource.address for resource in resources)))
 
-    def open_actions_of(self, address: str) -> None:
-        """Shows what can be done with the resource at an address."""
-        kind = address.split("/", 2)[1] if address.count("/") >= 2 else ""
-        feed = self._feeds.get(kind)
-        known = feed.model.rows.get(address) if feed is not None else None
-        self.open_actions(kind, () if known is None else (known,))
-
     def copied(self, text: str, what: str) -> str:
         """Has the terminal copy a text; says what happened."""
         from quarterdeck.tui.clipboard import clipboard_sequence
@@ -317,10 +339,12 @@ class ConsoleApp(App[None]):
         """Shows why a resource, whose cells stand in these columns, is as it is."""
         from quarterdeck.tui.explaining import explain_resource
 
-        jobs = self._feeds.get("job")
+        jobs = self.feeds.get("job")
         backend = next((each for each in self.backends if each.name == resource.backend), None)
         targets = jobs.targets() if jobs is not None else ()
-        self._explain(resource.address, explain_resource(resource, columns, backend, targets, self._row, self.clock()))
+        self._explain(
+            resource.address, explain_resource(resource, columns, backend, targets, self.feeds.row, self.clock())
+        )
 
     def open_backend_explanation(self, name: str) -> None:
         """Shows why a backend is as it is."""
@@ -340,9 +364,6 @@ class ConsoleApp(App[None]):
         screen.show_text([f" {line}" for sentence in sentences for line in ("", *wrap(sentence, width))])
         self.push_screen(screen)
 
-    def _row(self, address: str) -> Resource | None:
-        return next((feed.model.rows[address] for feed in self._feeds.values() if address in feed.model.rows), None)
-
     def retry_backend(self, name: str) -> None:
         """Connects to a backend again now."""
         self.run_worker(self._retry(name))
@@ -354,11 +375,8 @@ class ConsoleApp(App[None]):
         except QuarterdeckError as error:
             self.say(error.message, error=True)
 
-    async def _watch(self, feed: Feed) -> None:
-        try:
-            await self.session.watch(feed, feed.kind)
-        except QuarterdeckError as error:
-            self.say(error.message, error=True)
+    def _spawn_asking(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(work, group="asking", exit_on_error=False)
 
     def _deck_changed(self) -> None:
         if not self._deck_waits:

@@ -8,6 +8,7 @@ from weakref import WeakSet
 from msgspec.structs import force_setattr as set_field
 
 from quarterdeck.tui.live_table import LiveTable
+from quarterdeck.tui.panes import NEWEST_FIRST
 from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.table_model import TableModel, by_address, by_number_downwards
 from quarterdeck_api.catalogue import Column
@@ -31,16 +32,21 @@ def share_values(resource: Resource) -> None:
 
 
 class Feed:
-    """One kind's rows: keeps the model of its table and counts rows by backend. `told` is called after every change."""
+    """One kind's rows: keeps the model of its table and counts rows by backend. `told` is called after every change.
 
-    def __init__(self, kind: str, *, newest_first: bool, told: Callable[[], None]) -> None:
+    With `parent` only the rows below that address are taken. `missing` says why there is nothing to watch; empty when there is.
+    """
+
+    def __init__(self, kind: str, *, told: Callable[[], None], parent: str = "") -> None:
         self.kind = kind
+        self.parent = parent
+        self.missing = ""
         self.schema: KindSchema | None = None
         self.ready = False
         self.expected = 0
-        self.model = TableModel(self._columns_of, by_number_downwards if newest_first else by_address)
+        self.model = TableModel(self._columns_of, by_number_downwards if kind in NEWEST_FIRST else by_address)
         self.counts: Counter[str] = Counter()
-        self.tables: WeakSet[LiveTable] = WeakSet()
+        self.tables: WeakSet[LiveTable[TableModel]] = WeakSet()
         self._told = told
 
     def set_schema(self, schema: KindSchema) -> None:
@@ -51,6 +57,8 @@ class Feed:
 
     def rows_loaded(self, resources: tuple[Resource, ...], *, first: bool, last: bool, total: int) -> None:
         """Takes a part of a snapshot."""
+        if self.parent:
+            resources = tuple(resource for resource in resources if resource.parent == self.parent)
         before = len(self.model)
         for resource in resources:
             share_values(resource)
@@ -62,6 +70,10 @@ class Feed:
 
     def rows_changed(self, upserts: tuple[Resource, ...], removes: tuple[str, ...]) -> None:
         """Takes changes."""
+        if self.parent:
+            elsewhere = [resource.address for resource in upserts if resource.parent != self.parent]
+            upserts = tuple(resource for resource in upserts if resource.parent == self.parent)
+            removes = (*removes, *elsewhere)
         rows, counts = self.model.rows, self.counts
         for resource in upserts:
             if resource.address not in rows:
@@ -72,6 +84,11 @@ class Feed:
             if gone is not None:
                 counts[gone.backend] -= 1
                 self.model.remove(address)
+        self._changed(prepare=False)
+
+    def cannot_be_watched(self, reason: str) -> None:
+        """There are no rows to come."""
+        self.missing, self.ready = reason, True
         self._changed(prepare=False)
 
     def targets(self) -> list[tuple[Resource, str]]:

@@ -1,7 +1,7 @@
 """A table of live rows that repaints only what changed."""
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.binding import BindingType
@@ -20,6 +20,8 @@ from quarterdeck.tui.table_painter import TablePainter, View
 from quarterdeck_api.filters import Filter
 from quarterdeck_api.resources import Resource
 
+M = TypeVar("M", bound=RowModel)
+
 #: Rows that a filter looks at before the next key is read: words are looked for in prepared texts, other terms are tested row by row.
 _WORDS_SLICE = 60_000
 _TERMS_SLICE = 10_000
@@ -29,7 +31,7 @@ _PREPARE_SLICE = 500
 _PREPARE_PAUSE = 0.005
 
 
-class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
+class LiveTable(ScrollView, Generic[M], can_focus=True, inherit_bindings=False):
     """Rows of one kind, by identity: only lines whose content changed are repainted, and within them only the cells that did.
 
     `changed` is to be called after the model was changed. The terminal's cursor stands on the selected row.
@@ -44,7 +46,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
     class Opened(Message):
         """The user asked to go into a row."""
 
-        def __init__(self, table: "LiveTable", resource: Resource) -> None:
+        def __init__(self, table: "LiveTable[Any]", resource: Resource) -> None:
             super().__init__()
             self.table = table
             self.resource = resource
@@ -59,11 +61,11 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
     class Moved(Message):
         """Selection, count or filter changed."""
 
-        def __init__(self, table: "LiveTable") -> None:
+        def __init__(self, table: "LiveTable[Any]") -> None:
             super().__init__()
             self.table = table
 
-    def __init__(self, model: RowModel, palette: Palette, clock: Callable[[], float], *, id: str | None = None) -> None:
+    def __init__(self, model: M, palette: Palette, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.model = model
         self.active = True
@@ -71,6 +73,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.top = 0
         self.cursor = 0
         self.sort_reason = ""
+        self.name_title: Callable[[], str] | None = None
         self.marks = RowMarks()
         self._painter = TablePainter(model, self.marks, palette, clock)
         self._stale: set[str] = set()
@@ -96,12 +99,18 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         return self.model.at(self.cursor)
 
     @property
+    def place(self) -> int | None:
+        """The place of the selected row in a list of which only a part is here; None when all of it is."""
+        return None
+
+    @property
     def page_rows(self) -> int:
         """How many rows fit below the header."""
         return max(0, self.size.height - 1)
 
     def set_schema(self, schema: KindSchema) -> None:
         """Shows other columns."""
+        schema = schema.named(self.name_title()) if self.name_title is not None else schema
         painter = self._painter
         if painter.schema is not None and painter.schema == schema:
             return

@@ -109,7 +109,7 @@ class DeckPane(Container):
             table.set_palette(palette)
 
     @property
-    def focus_table(self) -> LiveTable:
+    def focus_table(self) -> LiveTable[TableModel]:
         """The table that keys go to."""
         return next((table for table in self._below if table.has_focus), self.table)
 
@@ -153,7 +153,7 @@ class DeckPane(Container):
         for table in (self.table, *self._below):
             table.set_active(event.widget is table)
 
-    def _take(self, table: LiveTable, rows: dict[str, Resource]) -> None:
+    def _take(self, table: LiveTable[TableModel], rows: dict[str, Resource]) -> None:
         model = table.model
         for address in [address for address in model.rows if address not in rows]:
             model.remove(address)

@@ -21,6 +21,14 @@ class KindSchema(Struct, frozen=True):
     columns: dict[str, tuple[Column, ...]]
     indexes: dict[str, dict[str, int]]
 
+    def named(self, title: str) -> "KindSchema":
+        """The same with another title over the names."""
+        views = tuple(
+            ColumnView(view.source, Column("name", title)) if view.source is Source.NAME else view
+            for view in self.views
+        )
+        return KindSchema(self.kind, views, self.columns, self.indexes)
+
     def columns_of(self, resource: Resource) -> Sequence[Column]:
         """The columns in which this resource's cells stand."""
         return self.columns.get(resource.backend, ())
