@@ -1,6 +1,5 @@
 """Carries plans out: what was planned is installed or removed, and looked at afterwards."""
 
-import shutil
 import sys
 from collections.abc import Callable
 from importlib.metadata import distributions
@@ -81,7 +80,7 @@ def _install_own(plan: Plan, environments: OwnEnvironments, facts: EnvironmentFa
         _require_plugin(plan.distribution, str(site_packages(folder)))
         environments.use(plan.distribution, plan.after, generation, plan.source.text)
     except BaseException:  # Interrupted, too: a generation that is not in use is nothing but wasted space.
-        shutil.rmtree(folder, ignore_errors=True)
+        environments.remove((folder,))
         raise
 
 

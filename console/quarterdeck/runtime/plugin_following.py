@@ -14,7 +14,7 @@ _log = logging.getLogger("quarterdeck.runtime")
 #: Seconds between looks. Something is taken over once it has been the same for two looks: installing takes several steps.
 LOOK_SECONDS = 1.0
 #: Looks between two at environments that are no longer in use; one must be found abandoned twice.
-_LOOKS_BETWEEN_SWEEPS = 10
+_LOOKS_BETWEEN_SWEEPS = 5
 
 
 class PluginFollowing:

@@ -44,5 +44,7 @@ def quarterdeck_actions() -> list[Action]:
 def quarterdeck_jobs() -> list[JobType]:
     return [
         JobType("lodger.stay", "Stay", "quarterdeck_lodger.room:stay", max_attempts=1),
-        JobType("lodger.host-stay", "Stay in the host", "quarterdeck_lodger.room:host_stay", RunsIn.HOST, max_attempts=1),
+        JobType(
+            "lodger.host-stay", "Stay in the host", "quarterdeck_lodger.room:host_stay", RunsIn.HOST, max_attempts=1
+        ),
     ]
