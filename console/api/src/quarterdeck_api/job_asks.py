@@ -71,7 +71,7 @@ class JobAsks:
         if asked.answer is not None:
             if asked.answer.error is not None:
                 raise error_from_report(asked.answer.error)
-            return decode_value(asked.answer.result or encode_value({}), method.result)
+            return decode_value(asked.answer.result, method.result)
         if asked.lost or (not in_time and not repeatable):
             raise UnknownOutcomeError(
                 f"the answer to {method.name} was lost; it may or may not have happened", "check before doing it again"

@@ -6,7 +6,7 @@ notifications JOB_START, JOB_CANCEL (to it), WORKER_READY, JOB_PROGRESS, JOB_CHE
 uses the standard library only and reads just `method` and the fields below.
 """
 
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.wire import Method, Nothing
@@ -73,7 +73,7 @@ class JobAnswer(Struct, frozen=True, omit_defaults=True):
     job: int
     token: int
     number: int
-    result: Raw | None = None
+    result: Raw | UnsetType = UNSET  # `Raw | None` would decode nothing but null.
     error: ErrorReport | None = None
 
 
