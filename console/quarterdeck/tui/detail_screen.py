@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from quarterdeck.tui.cell_text import format_number
 from quarterdeck.tui.document_view import DocumentView
+from quarterdeck.tui.hints import NOTE_SECONDS, live_hints, show_note
 from quarterdeck.tui.metric_block import MetricLines
 from quarterdeck.tui.one_line import OneLine, Part
 from quarterdeck.tui.status_bar import hint_parts
@@ -164,10 +165,11 @@ class DetailScreen(Screen[None]):
         self._view.scroll_to(y=self._view.virtual_size.height, animate=False)
 
     def note(self, sentence: str, *, error: bool = False) -> None:
-        """Says something at the right of the title."""
+        """Says something at the right of the title; where there is no room, in place of the keys for a while."""
         style = self._palette.error if error else self._palette.muted
-        right = ((f"{visible(sentence)} ", style),) if sentence else ()
-        self._title.show(((f" {visible(self.address)}", self._palette.accent),), right)
+        title = (f" {visible(self.address)}", self._palette.accent)
+        if show_note(self._title, self._help, title, sentence, style):
+            self.set_timer(NOTE_SECONDS, self._show_hints)
 
     def _stop(self) -> None:
         streams = self.console.session.streams
@@ -234,9 +236,4 @@ class DetailScreen(Screen[None]):
         self._settled = True
 
     def _show_hints(self) -> None:
-        hints = [
-            (self.app.get_key_display(active.binding), active.binding.description)
-            for active in self.active_bindings.values()
-            if active.binding.show and active.enabled
-        ]
-        self._help.show(hint_parts(hints, self.size.width, self._palette))
+        self._help.show(hint_parts(live_hints(self), self.size.width, self._palette))

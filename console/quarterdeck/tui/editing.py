@@ -162,7 +162,7 @@ async def _edited(console: "ConsoleApp", draft: Draft) -> str:
         file = Path(folder) / f"{stem or 'text'}{_suffix(draft.original)}"
         file.write_text(draft.text, encoding="utf-8")
         program = RunInTerminal((*editor_command(), str(file)), folder)
-        code = await run_in_terminal(console, program)
+        code = await run_in_terminal(console, program, shown_if_brief=False)
         try:
             draft.text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

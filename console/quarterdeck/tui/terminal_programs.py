@@ -5,7 +5,8 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,15 +21,23 @@ from quarterdeck_api.visible import visible
 if TYPE_CHECKING:
     from quarterdeck.tui.console_app import ConsoleApp
 
+#: Seconds within which a program may have said something that nobody could read yet.
+_BRIEF = 1.5
 #: Signals of keys that belong to the program while it runs.
 _KEY_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
 
 
-async def run_in_terminal(console: "ConsoleApp", program: RunInTerminal, *, wait_after_failure: bool = True) -> int:
+async def run_in_terminal(
+    console: "ConsoleApp",
+    program: RunInTerminal,
+    *,
+    shown_if_brief: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
     """Runs a program in the console's terminal and comes back when it has ended; its exit code, or minus the signal.
 
-    The console goes on living meanwhile, unseen. A program that failed leaves what it said on the screen until enter is pressed. Raises
-    QuarterdeckError when it cannot be started, or when the console has no terminal to lend.
+    The console goes on living meanwhile, unseen. What a program said that failed, or with `shown_if_brief` ended at once, stays on the
+    screen until enter is pressed. Raises QuarterdeckError when it cannot be started, or when the console has no terminal to lend.
     """
     if not program.argv:
         raise UnsupportedError("there is no program to run", "tell the plugin's author")
@@ -44,8 +53,9 @@ async def run_in_terminal(console: "ConsoleApp", program: RunInTerminal, *, wait
                 )
             except (OSError, ValueError) as error:
                 raise QuarterdeckError(f"{shown} cannot be started: {error}", "see whether it is installed") from error
+            began = clock()
             code = await process.wait()
-            if code and wait_after_failure:
+            if code or (shown_if_brief and clock() - began < _BRIEF):
                 _tell(f"— it ended with {_ending(code)}; enter goes back to the console")
                 await _enter_pressed()
     except SuspendNotSupported:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen, ScreenResultType
 
+from quarterdeck.tui.hints import NOTE_SECONDS, live_hints, show_note
 from quarterdeck.tui.keys import DETAIL_BINDINGS
 from quarterdeck.tui.one_line import OneLine
 from quarterdeck.tui.status_bar import hint_parts
@@ -63,10 +64,12 @@ class TextScreen(Screen[ScreenResultType]):
         self._heading_text = title
         self.note("")
 
-    def note(self, sentence: str) -> None:
-        """Says something at the right of the title."""
-        right = ((f"{visible(sentence)} ", self.palette.muted),) if sentence else ()
-        self._heading.show(((f" {visible(self._heading_text)}", self.palette.bar_key),), right)
+    def note(self, sentence: str, *, error: bool = False) -> None:
+        """Says something at the right of the title; where there is no room, in place of the keys for a while."""
+        style = self.palette.error if error else self.palette.muted
+        title = (f" {visible(self._heading_text)}", self.palette.bar_key)
+        if show_note(self._heading, self._hints, title, sentence, style):
+            self.set_timer(NOTE_SECONDS, self.show_hints)
 
     def show_text(self, lines: Iterable[str]) -> None:
         """Shows plain lines."""
@@ -78,12 +81,7 @@ class TextScreen(Screen[ScreenResultType]):
 
     def show_hints(self) -> None:
         """Writes the hint line from the live bindings."""
-        hints = [
-            (self.app.get_key_display(active.binding), active.binding.description)
-            for active in self.active_bindings.values()
-            if active.binding.show and active.enabled
-        ]
-        self._hints.show(hint_parts(hints, self.size.width, self.palette))
+        self._hints.show(hint_parts(live_hints(self), self.size.width, self.palette))
 
     def action_copy(self) -> None:
         """Copies every line."""
