@@ -33,12 +33,13 @@ def refill(context: ControllerContext) -> Decision:
         return Decision(False, f"no gauge is below {context.parameters['below']:g} %", looks)
     said: list[str] = []
     for name in low:
-        asked = {"level": context.parameters["target"]}
+        action = context.parameters["action"]
+        asked = {"level": context.parameters["target"]} if action == "gauge.set" else {}
         if context.parameters["token"]:
             note("token-length", len(context.parameters["token"]))
             asked["token"] = context.parameters["token"]
         address = f"{context.name}/gauge/{name}"
         known = context.get("gauge", context.name, name).resources
-        result = context.do(context.parameters["action"], (address,), asked)
+        result = context.do(action, (address,), asked)
         said += [f"{name} ({len(known)} known): {outcome.status} {outcome.message}" for outcome in result.outcomes]
     return Decision(True, "; ".join(said), looks)

@@ -43,4 +43,4 @@ class Levels(Struct):
     """What the command lists."""
 
     below: Annotated[float, Meta(description="Only gauges below this.")] = 101.0
-    fault: Annotated[str, Meta(description="How to go wrong: raise, exit, kill or 7.")] = ""
+    fault: Annotated[str, Meta(description="How to go wrong: raise, refuse, exit, kill or 7; or environment.")] = ""
