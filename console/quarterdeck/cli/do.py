@@ -1,17 +1,19 @@
 """`quarterdeck do`: one action on some resources, with everything that it takes on the command line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from quarterdeck.cli.choices import ACTION, SETTING, ActionCommand, ActionWords
 from quarterdeck.cli.doing import Manner, carry_out
+from quarterdeck.cli.given_values import check_files, with_secrets
 from quarterdeck.cli.request import find_action, help_lines, read_words
 from quarterdeck.cli.session import Session, open_session
-from quarterdeck.cli.streams import asks, write_lines
+from quarterdeck.cli.streams import asks, narrate, write_lines
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import ExitCode, UsageError
-from quarterdeck_api.parameters import fields, parse_settings
+from quarterdeck_api.parameters import Field, fields, parse_settings
 from quarterdeck_api.protocol import PARAMETERS, DoParams, ParametersParams
 from quarterdeck_api.resources import Address
 
@@ -65,12 +67,14 @@ def command(
         if wants_help:
             write_lines(_help(session, info, words))
             return ExitCode.DONE
-        said = read_words(words, fields(info.parameters), Path.cwd())
+        known = fields(info.parameters)
+        said = read_words(words, known, Path.cwd())
+        check_files(said.parameters, known)
         session.await_backends([Address.parse(text) for text in said.addresses])
         request = DoParams(
             action=action,
             addresses=said.addresses,
-            parameters=said.parameters,
+            parameters=_with_secrets(said.parameters, known, info),
             settings=own_settings(session, info, said.addresses, settings),
             dry_run=dry_run,
             confirmed=yes,
@@ -95,6 +99,15 @@ def own_settings(
     if asked.settings is None:
         raise UsageError(f"{info.id} on {addresses[0]} takes no --set", "leave --set out")
     return parse_settings(asked.settings, items)
+
+
+def _with_secrets(parameters: dict[str, object], known: Sequence[Field], info: ActionInfo) -> dict[str, object]:
+    """The parameters with secrets looked up, or asked for on a terminal; those of a job stay references."""
+
+    def ask(field: Field) -> str:
+        return click.prompt(field.title or field.name, hide_input=True, err=True)
+
+    return with_secrets(parameters, known, references=bool(info.job), ask=ask if asks() else None, warn=narrate)
 
 
 def _help(session: Session, info: ActionInfo, words: tuple[str, ...]) -> list[str]:

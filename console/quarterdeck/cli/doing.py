@@ -14,6 +14,7 @@ from quarterdeck.cli.outcomes import (
 from quarterdeck.cli.progress import ProgressLine
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.streams import narrate, write_json, write_lines
+from quarterdeck.cli.terminal_program import run_program
 from quarterdeck_api.errors import ExitCode
 from quarterdeck_api.protocol import DO, DoParams, JobRecord, Outcome
 
@@ -44,6 +45,8 @@ def carry_out(session: Session, request: DoParams, manner: Manner) -> int:
             documents.append(outcome_document(outcome))
             codes.append(outcome_code(outcome))
             _tell_short(outcome, manner)
+            if outcome.run is not None and not manner.as_json:
+                codes.append(run_program(outcome.run))
             continue
         try:
             record = wait_for(session, outcome.job)

@@ -46,7 +46,14 @@ def run_listing(listing: Listing) -> int:
             from quarterdeck.cli.watching import watch_listing
 
             return watch_listing(session, listing)
-        kind = exact_kind(listing.kind, SHARED_KINDS) or resolve_kind(listing.kind, known_kinds(session.catalogue()))
+        kind = exact_kind(listing.kind, SHARED_KINDS)
+        if not kind:
+            kind = resolve_kind(listing.kind, known_kinds(session.catalogue()))
+            if _is_browsed(session.catalogue(), kind):
+                from quarterdeck.cli.browsing import BrowseListing, run_browsing
+
+                asked_page = BrowseListing(kind, listing.backend, listing.filter, as_json=listing.as_json)
+                return run_browsing(session, asked_page)
         asked = GetParams(kind, listing.backend, listing.filter, SYNC_WAIT)
         found = session.call(GET, asked, SYNC_WAIT + ANSWER_TIMEOUT)
         if listing.as_json:
@@ -55,6 +62,12 @@ def run_listing(listing: Listing) -> int:
             columns = columns_of_backends(session.catalogue(), kind)
             write_lines(listing_lines(found.resources, columns, listing.backend))
         return _tell_pending(found, listing.backend)
+
+
+def _is_browsed(catalogue: CatalogueResult, kind: str) -> bool:
+    """Whether no plugin mirrors the kind."""
+    catalogues = [status.catalogue for status in catalogue.plugins if status.catalogue]
+    return not any(info.mirrored for each in catalogues if (info := each.kind(kind)) is not None)
 
 
 def known_kinds(catalogue: CatalogueResult) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from quarterdeck_api.errors import ExitCode
 COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("get", "Show resources of a kind."),
     "describe": ("describe", "Show everything about one resource."),
+    "timeline": ("timeline", "Show how a resource has been over time."),
     "do": ("do", "Do an action on resources, and wait for it."),
     "edit": ("edit", "Edit a resource as text, with the difference shown before it is put."),
     "jobs": ("jobs", "List jobs; show, cancel, retry or wait for one."),

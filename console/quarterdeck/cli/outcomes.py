@@ -3,6 +3,7 @@
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.documents import write_document
 from quarterdeck.cli.streams import narrate, narrate_error, write_lines
+from quarterdeck.cli.terminal_program import program_document
 from quarterdeck.drawing.quantities import format_duration
 from quarterdeck_api.errors import ErrorReport, ExitCode, error_from_report
 from quarterdeck_api.jobs import JobState
@@ -42,6 +43,7 @@ def outcome_document(outcome: Outcome) -> dict[str, object]:
         "job": outcome.job,
         "statement": outcome.statement,
         "document": complete(outcome.document),
+        "run": program_document(outcome.run),
         "error": _error_document(outcome.error),
     }
 

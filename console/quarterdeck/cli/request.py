@@ -126,6 +126,6 @@ def _next_text(field: Field, rest: list[str]) -> str:
 
 def _value(field: Field, text: str, folder: Path) -> Any:
     value = parse_text(field, text)
-    if field.format == "file" and isinstance(value, str) and value:
+    if field.format in ("file", "folder") and isinstance(value, str) and value:
         return str(folder / Path(value).expanduser())
     return value
