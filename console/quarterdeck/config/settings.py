@@ -34,6 +34,14 @@ class RuntimeSettings(Struct, frozen=True, kw_only=True):
     host_memory: Annotated[
         int, Meta(ge=64, description="Megabytes that a plugin host may hold before it is restarted.")
     ] = 2048
+    keep_jobs: Annotated[
+        int, Meta(ge=0, description="Ended jobs that are kept, with their artefacts and logs; 0 keeps all.")
+    ] = 10_000
+    keep_jobs_days: Annotated[float, Meta(ge=0, description="Days that an ended job is kept; 0 is for ever.")] = 0.0
+    keep_journal: Annotated[int, Meta(ge=0, description="Journal entries that are kept; 0 keeps all.")] = 100_000
+    keep_journal_days: Annotated[
+        float, Meta(ge=0, description="Days that a journal entry is kept; 0 is for ever.")
+    ] = 0.0
     read_only: Annotated[bool, Meta(description="Refuse everything that changes something.")] = False
 
 

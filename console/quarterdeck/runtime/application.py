@@ -53,6 +53,7 @@ from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
+from quarterdeck.runtime.retention import Retention, kept
 from quarterdeck.runtime.schedules.actions import ScheduleActions
 from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
 from quarterdeck.runtime.schedules.scheduler import Scheduler
@@ -312,6 +313,9 @@ class Application:
             on_clients=self._follow_interest,
             ready=self._loaded_plugins,
         )
+        self._retention = Retention(
+            self._database, paths, time.time, lambda: kept(self._settings.runtime), self._rows.forget
+        )
         self._rows_reader = RowReader(os.environ)
         dataset_rows = DatasetRows(self._datasets, self._rows_reader)
         self._views.browsing.register(ROW, dataset_rows.browse)
@@ -342,6 +346,7 @@ class Application:
             await self._processes.adopt()
             self._spawn(self._open_and_follow())
             self._spawn(self._watch_idleness())
+            self._spawn(self._retention.run())
             await self._stopping.wait()
         finally:
             _log.info("runtime stops: %s", self._stop_reason or "a fault")

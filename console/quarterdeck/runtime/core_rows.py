@@ -71,6 +71,13 @@ class CoreRows:
         """Something of the core is no longer there."""
         self._store.apply(CORE, (Remove(str(address)),))
 
+    def forget(self, addresses: tuple[str, ...]) -> None:
+        """Jobs and journal entries that are not kept any more."""
+        for address in addresses:
+            self._shown_jobs.keep(address)
+            self._shown_journal.keep(address)
+        self._store.apply(CORE, tuple(Remove(address) for address in addresses))
+
     def journal_entry(self, entry: JournalEntry) -> None:
         """An entry is new, or has its outcome."""
         row = journal_resource(entry)

@@ -255,6 +255,22 @@ _JOURNAL_CHECKS: Migration = (
     "CREATE INDEX journal_check_entry ON journal_check (entry, number)",
 )
 
+_RETENTION: Migration = (
+    # The history of a job goes with the job only, and the journal only from its beginning, up to what `journal_retention` says.
+    "DROP TRIGGER job_event_kept",
+    """
+    CREATE TRIGGER job_event_kept BEFORE DELETE ON job_event WHEN EXISTS (SELECT 1 FROM job WHERE number = OLD.job)
+    BEGIN SELECT RAISE(ABORT, 'history is append-only'); END
+    """,
+    "CREATE TABLE journal_retention (until INTEGER NOT NULL) STRICT",
+    "INSERT INTO journal_retention VALUES (0)",
+    "DROP TRIGGER journal_kept",
+    """
+    CREATE TRIGGER journal_kept BEFORE DELETE ON journal WHEN OLD.entry >= (SELECT until FROM journal_retention)
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+    """,
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (*_JOBS, *_JOURNAL, *_DATASETS),
     _SCHEDULES,
@@ -263,4 +279,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _CONTROLLERS,
     _JOB_PARTS,
     _JOURNAL_CHECKS,
+    _RETENTION,
 )
