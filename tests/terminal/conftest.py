@@ -83,6 +83,7 @@ from quarterdeck_api.protocol import (
     WatchParams,
 )
 from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.timeline import TIMELINE, TimelineEntry, TimelineParams, TimelineResult
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
@@ -193,6 +194,7 @@ class FakeRuntime:
         self.peers: list[Peer] = []
         self.faults: list[BaseException] = []
         self.series = 0
+        self.timeline: list[TimelineEntry] = []
         self.browsed: list[BrowseRequest] = []
         self.browsing = asyncio.Event()
         self.browsing.set()
@@ -325,6 +327,7 @@ class FakeRuntime:
         peer.on_request(DO, self._do)
         peer.on_request(PARAMETERS, self._parameters)
         peer.on_request(BROWSE, self._browse)
+        peer.on_request(TIMELINE, self._timeline)
         peer.on_request(LOGS_OPEN, open_logs)
         peer.on_request(LOGS_CLOSE, close_logs)
         task = asyncio.current_task()
@@ -381,6 +384,9 @@ class FakeRuntime:
                 for address in params.addresses
             )
         )
+
+    async def _timeline(self, _: TimelineParams) -> TimelineResult:
+        return TimelineResult(tuple(self.timeline))
 
     async def _browse(self, request: BrowseRequest) -> BrowseResult:
         """Numbered series, as many as a test says; a filter takes those whose number ends so."""

@@ -14,6 +14,7 @@ from quarterdeck.tui.console_app import ConsoleApp
 from quarterdeck.tui.paged_model import KEPT_ROWS
 from quarterdeck.tui.pane_table import table_heights
 from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.timeline import TimelineEntry
 
 Make = Callable[..., Resource]
 Story = Callable[[ConsoleApp, Pilot[None], Any], Awaitable[None]]
@@ -256,3 +257,20 @@ def test_a_browsed_kind_is_a_command_too(play: Play) -> None:
 )
 def test_tables_share_their_room(needed: list[int], room: int, heights: list[int]) -> None:
     assert table_heights(needed, room) == heights
+
+
+def test_the_timeline_of_a_row_is_shown_and_follows_it(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        runtime.timeline = [TimelineEntry(1_700_000_000.0, Health.OK, "active")]
+        await pilot.press("3")
+        await until(pilot, lambda: "models 1" in app.main.status_text, app)
+        await pilot.press("T")
+        await until(pilot, lambda: "timeline ainode/model/arima" in text(app) and "● active" in text(app), app)
+        runtime.timeline.insert(0, TimelineEntry(1_700_000_060.0, Health.FAILED, "down", "no \x1b[31mroute"))
+        runtime.put(make_model("arima", health=Health.FAILED))
+        await until(pilot, lambda: "✖ down  no ␛[31mroute" in text(app), app)
+        assert "1m" in next(line for line in text(app).splitlines() if "active" in line)
+        await pilot.press("escape")
+        assert app.screen is app.main
+
+    play(story, make_model("arima"))

@@ -80,9 +80,9 @@ def test_letters_are_free_ones_of_the_titles() -> None:
         "B": "backend",
         "S": "state",
         "M": "mae",
-        "T": "note",  # N is the name's, O sorts by the picked column.
+        "E": "note",  # N is the name's, O sorts by the picked column, T shows the timeline.
         "R": "size",  # G goes to the last row.
-        "E": "reason",
+        "A": "reason",
     }
 
 

@@ -61,6 +61,7 @@ from quarterdeck.runtime.schedules.view import schedule_blocks
 from quarterdeck.runtime.serving.server import Server
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck.runtime.store import Store
+from quarterdeck.runtime.timeline import Timeline
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
@@ -102,6 +103,7 @@ from quarterdeck_api.protocol import (
     StopParams,
 )
 from quarterdeck_api.resources import CORE
+from quarterdeck_api.timeline import TIMELINE, TimelineParams, TimelineResult
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 
 _log = logging.getLogger("quarterdeck.runtime")
@@ -169,6 +171,8 @@ class Application:
         )
         self._store.subscribe_backends(self._core_findings.changed)
         self._store.subscribe_conditions(self._events.condition)
+        self._timeline = Timeline(self._database, self._store.resource, self._jobs.get)
+        self._store.subscribe_conditions(self._timeline.take)
         self._hosts.routes.on_notification(HOST_FINDINGS, self._core_findings.from_host)
         self._opening = BackendOpening(self._registry, self._store, self._hosts, self._environment.lookup, time.time)
         self._jobs.runners.update({RunsIn.WORKER: self._workers, RunsIn.HOST: self._hosts})
@@ -347,6 +351,7 @@ class Application:
             self._spawn(self._open_and_follow())
             self._spawn(self._watch_idleness())
             self._spawn(self._retention.run())
+            self._spawn(self._timeline.run())
             await self._stopping.wait()
         finally:
             _log.info("runtime stops: %s", self._stop_reason or "a fault")
@@ -360,6 +365,7 @@ class Application:
             await self._editing.close()
             await self._workers.close(self._stop_workers)
             self._jobs.close(self._stop_workers)
+            self._timeline.flush()
             self._database.close()
             lock.release()
 
@@ -438,6 +444,7 @@ class Application:
         server.on(PLUGIN_END, self._plugin_changes.end)
         server.on(PLUGINS_RELOAD, self._plugin_changes.reload)
         server.on(CONFIG_RELOAD, self._reload_configuration)
+        server.on(TIMELINE, self._read_timeline)
         server.on(STATUS, self._status)
         server.on(STOP, self._stop)
         self._views.answer(server)
@@ -487,6 +494,9 @@ class Application:
 
     async def _list_journal(self, _: ClientSession, asked: JournalParams) -> JournalResult:
         return JournalResult(tuple(self._journal.list(asked.limit, asked.before, asked.filter)))
+
+    async def _read_timeline(self, _: ClientSession, asked: TimelineParams) -> TimelineResult:
+        return self._timeline.read(asked)
 
     async def _retry_backend(self, _: ClientSession, asked: AddressParams) -> Nothing:
         await self._opening.retry(asked.address.split("/", 1)[0])

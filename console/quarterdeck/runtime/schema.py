@@ -255,6 +255,20 @@ _JOURNAL_CHECKS: Migration = (
     "CREATE INDEX journal_check_entry ON journal_check (entry, number)",
 )
 
+_TIMELINE: Migration = (
+    """
+    CREATE TABLE timeline (
+        number INTEGER PRIMARY KEY,
+        address TEXT NOT NULL,
+        time REAL NOT NULL,
+        health TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX timeline_address ON timeline (address, number)",
+)
+
 _RETENTION: Migration = (
     # The history of a job goes with the job only, and the journal only from its beginning, up to what `journal_retention` says.
     "DROP TRIGGER job_event_kept",
@@ -279,5 +293,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     _CONTROLLERS,
     _JOB_PARTS,
     _JOURNAL_CHECKS,
+    _TIMELINE,
     _RETENTION,
 )

@@ -286,6 +286,12 @@ class ConsoleApp(App[None]):
 
         self.push_screen(LogScreen(self, address))
 
+    def open_timeline(self, address: str) -> None:
+        """Shows how the resource at an address has been over time."""
+        from quarterdeck.tui.timeline_screen import TimelineScreen
+
+        self.push_screen(TimelineScreen(self, address))
+
     def open_editor(self, address: str) -> None:
         """Has the user edit the text of the resource at an address."""
         from quarterdeck.tui.editing import edit_resource

@@ -28,10 +28,11 @@ SHELL_BINDINGS: list[Binding] = [
     Binding("q", "quit", "quit", id="console.quit"),
     Binding("c", "copy", "copy", id="resource.copy"),
     Binding("X", "explain", "explain", id="resource.explain"),
+    Binding("T", "timeline", "timeline", id="resource.timeline"),
 ]
 
-#: Letters that do something else with shift than sorting: the last row, sorting by the picked column, explaining.
-TAKEN_LETTERS = frozenset("GOX")
+#: Letters that do something else with shift than sorting: the last row, sorting by the picked column, the timeline, explaining.
+TAKEN_LETTERS = frozenset("GOTX")
 
 TABLE_BINDINGS: list[Binding] = [
     Binding("j,down", "move(1)", "down", show=False, id="table.down"),

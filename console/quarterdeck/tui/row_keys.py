@@ -45,6 +45,10 @@ class RowKeys:
         """Opens a shell on the selected row, where its backend has one."""
         self._with_selected(self.console.open_shell)
 
+    def action_timeline(self) -> None:
+        """Shows how the selected row was over time."""
+        self._with_selected(lambda row: self.console.open_timeline(row.address))
+
     def action_actions(self) -> None:
         """Shows what can be done with the marked rows, or with the selected one when none is marked."""
         selected = self.table.selected
