@@ -56,9 +56,10 @@ async def edit_resource(console: "ConsoleApp", address: str) -> None:
         except QuarterdeckError as error:
             console.say(_with_kept_text(draft, error), error=True)
             return
-        if await console.push_screen_wait(DiffScreen(console, draft, change)):
-            continue  # The user wants to go on editing.
-        return
+        end = await console.push_screen_wait(DiffScreen(console, draft, change))
+        if end is None or not end.edit_on:
+            _say_end(console, draft, end or Ending())
+            return
 
 
 def keep_text(draft: Draft) -> Path:
@@ -80,6 +81,14 @@ def diff_lines(diff: str, palette: "Palette") -> list[StyledLine]:
     return [(f" {visible(line)}", styles.get(line[:1], palette.base)) for line in diff.splitlines()]
 
 
+class Ending(Struct, frozen=True):
+    """How the look at a difference ended: put (`done` says what came of it), edited on, or left (`wrong` says why not put)."""
+
+    done: str = ""
+    wrong: str = ""
+    edit_on: bool = False
+
+
 class NameBar(Input):
     """The line in which the resource's name is typed when policy asks for it."""
 
@@ -88,8 +97,8 @@ class NameBar(Input):
         self.cursor_blink = False
 
 
-class DiffScreen(TextScreen[bool]):
-    """What putting the text would change; ends with True when the user wants to edit on, else with False."""
+class DiffScreen(TextScreen[Ending]):
+    """What putting the text would change; ends with what the user made of it."""
 
     DEFAULT_CSS = """
     DiffScreen #name { height: 1; border: none; padding: 0 1; display: none; }
@@ -124,11 +133,11 @@ class DiffScreen(TextScreen[bool]):
 
     def action_edit(self) -> None:
         """Goes back into the editor."""
-        self.dismiss(True)
+        self.dismiss(Ending(edit_on=True))
 
     def action_leave(self) -> None:
         """Puts nothing; the text is kept in a file."""
-        self._end(f"{self._draft.address} is as it was")
+        self.dismiss(Ending(wrong=f"{self._draft.address} is as it was"))
 
     def action_put(self) -> None:
         """Sends the text, once; one that wants the name waits until it is typed."""
@@ -142,17 +151,19 @@ class DiffScreen(TextScreen[bool]):
         try:
             done = await _put(self.console, self._draft, dry_run=False, typed_name=self._name.value)
         except QuarterdeckError as error:
-            self._end(f"{error.message}. {error.remedy}".strip())
+            self.dismiss(Ending(wrong=f"{error.message}. {error.remedy}".strip()))
         else:
-            self.dismiss(False)
-            self.console.say(f"edit: done {done.message}".rstrip())
+            self.dismiss(Ending(done=f"edit: done {done.message}".rstrip()))
         finally:
             self._putting = False
 
-    def _end(self, sentence: str) -> None:
-        """Goes back with the text kept, and says where."""
-        self.dismiss(False)
-        self.console.say(_with_kept_text(self._draft, QuarterdeckError(sentence)), error=True)
+
+def _say_end(console: "ConsoleApp", draft: Draft, end: Ending) -> None:
+    """Says what came of it; a text that was not put is kept."""
+    if end.done:
+        console.say(end.done)
+    else:
+        console.say(_with_kept_text(draft, QuarterdeckError(end.wrong or f"{draft.address} is as it was")), error=True)
 
 
 async def _edited(console: "ConsoleApp", draft: Draft) -> str:
