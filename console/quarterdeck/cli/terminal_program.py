@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import sys
 
 from quarterdeck.cli.streams import narrate, write_lines
@@ -20,6 +19,8 @@ def run_program(program: RunInTerminal) -> int:
         narrate("there is no terminal here; run this on one:")
         write_lines([visible(command_line(program))])
         return ExitCode.DONE
+    import subprocess  # Imported here: `do` seldom needs it, and it costs start-up time.
+
     if program.title:
         narrate(visible(program.title))
     environment = {**os.environ, **program.environment}
