@@ -61,11 +61,12 @@ class Decision(Struct, frozen=True):
 
 
 class Ended(Struct, frozen=True):
-    """An instance's end: how long it lived, why, and whether it was asked to."""
+    """An instance's end: how long it lived, why, and whether it was asked to; `blameless` when something else took it along (its guard died)."""
 
     lived: float
     asked: bool
     reason: str
+    blameless: bool = False
 
 
 _NOTHING = Decision(Act.NOTHING)
@@ -120,6 +121,8 @@ def after_end(record: InstanceRecord, ended: Ended, now: float, rng: Random) -> 
     gone = replace(record, token="", guard="", started=0.0, reason="" if ended.asked else ended.reason)
     if ended.asked:
         return replace(gone, failures=0, not_before=0.0, crash_loop=False)
+    if ended.blameless:
+        return replace(gone, restarts=record.restarts + 1, not_before=now + backoff_delay(1, rng))
     failures = 1 if ended.lived >= STABLE_SECONDS else record.failures + 1
     if failures >= CRASH_LOOP_STARTS:
         return replace(gone, failures=failures, crash_loop=True, not_before=0.0)

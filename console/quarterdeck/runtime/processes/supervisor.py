@@ -155,7 +155,7 @@ class ProcessSupervisor:
             if (
                 instance.guarded is None and instance.starting
             ):  # Its guard left not even a file: the machine was started anew.
-                self._gone(instance, "it ended while no runtime was there", asked=False)
+                self._gone(instance, "it ended with the machine", asked=False, blameless=True)
 
     async def run(self) -> None:
         """Keeps everything as it is wanted; call it once plugins are known."""
@@ -294,7 +294,8 @@ class ProcessSupervisor:
             await guarded.connect(None, None)
         except UnreachableError:
             if instance is not None:
-                self._gone(instance, exit_reason(guarded.exited), asked=_was_asked(guarded))
+                reason = exit_reason(guarded.exited)
+                self._gone(instance, reason, asked=_was_asked(guarded), blameless=guarded.exited is None)
             return
         if instance is None:
             _log.warning("the guard %s holds %s, which nobody wants; it is ended", guard, guarded.identity)
@@ -324,12 +325,13 @@ class ProcessSupervisor:
         decision = instance.stop_decision
         reason = decision.reason if decision is not None else exit_reason(process.exited)
         asked = not decision.failure if decision is not None else self._closing or _was_asked(process)
-        self._gone(instance, reason, asked=asked)
+        self._gone(instance, reason, asked=asked, blameless=decision is None and process.exited is None)
 
-    def _gone(self, instance: Instance, reason: str, *, asked: bool) -> None:
+    def _gone(self, instance: Instance, reason: str, *, asked: bool, blameless: bool = False) -> None:
         lived = max(0.0, self._clock() - instance.record.started)
         instance.ended()
-        instance.record = after_end(instance.record, Ended(lived, asked, reason), self._clock(), self._rng)
+        ended = Ended(lived, asked, reason, blameless)
+        instance.record = after_end(instance.record, ended, self._clock(), self._rng)
         event = "stopped" if asked else "crash-loop" if instance.record.crash_loop else "ended"
         try:
             self._store.save_instance(instance.record, event, reason)

@@ -110,6 +110,7 @@ def stuck(process: ManagedProcess) -> None:
         return
     process.ready()
     if given.how == "silent":
+        time.sleep(1.0)  # So that it has been heard.
         os.kill(os.getpid(), signal.SIGSTOP)
     while True:
         time.sleep(1.0)
