@@ -85,7 +85,7 @@ def test_a_job_says_how_it_came_to_its_end() -> None:
     record = job(
         parameters={"dataset": "a", "columns": ["x", "y"]},
         settings={"order": [1, 1, 1]},
-        steps=(JobStep("load", 10.0, 11.0), JobStep("fit", 11.0)),
+        steps=(JobStep("load", 10.0, 11.0, 0, JobState.SUCCEEDED, 1), JobStep("fit", 11.0, 0.0, 120, attempt=2)),
         artefacts=(ArtefactFile("a.csv", "text/csv", "A", 12),),
         artefact_paths=("/there/a.csv",),
         history=(JobEvent(1.0, "submitted", 0), JobEvent(2.0, "started", 1, "by worker")),
@@ -94,8 +94,8 @@ def test_a_job_says_how_it_came_to_its_end() -> None:
     asked = next(block for block in blocks if isinstance(block, FactsBlock))
     assert asked.facts == (Fact("dataset", "a"), Fact("columns", "['x', 'y']"), Fact("order", "[1, 1, 1]"))
     assert table(blocks, "Steps").rows == (
-        ("load", time_text(10.0), time_text(11.0)),
-        ("fit", time_text(11.0), ""),
+        ("load", "succeeded", time_text(10.0), time_text(11.0), 1, 0),
+        ("fit", "running", time_text(11.0), "", 2, 120),
     )
     assert table(blocks, "Artefacts").rows == (("a.csv", "text/csv", 12, "/there/a.csv"),)
     assert [row[1:] for row in table(blocks, "History").rows] == [("submitted", 0, ""), ("started", 1, "by worker")]

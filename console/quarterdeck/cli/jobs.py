@@ -55,10 +55,11 @@ def cancel(jobs: tuple[str, ...], as_json: bool) -> int:
 
 @command.command("retry")
 @click.argument("jobs", nargs=-1, required=True, type=JOB)
+@click.option("--from", "first_step", default="", metavar="STEP", help="Keep what was done before this step only.")
 @_JSON
-def retry(jobs: tuple[str, ...], as_json: bool) -> int:
-    """Queue jobs that have ended once more."""
-    return _act("job.retry", jobs, as_json)
+def retry(jobs: tuple[str, ...], first_step: str, as_json: bool) -> int:
+    """Queue jobs that have ended once more; steps that are done are not done again."""
+    return _act("job.retry", jobs, as_json, {"from": first_step} if first_step else {})
 
 
 @command.command("wait")
@@ -76,7 +77,7 @@ def wait(job: str, as_json: bool) -> int:
     return job_code(record)
 
 
-def _act(action: str, jobs: tuple[str, ...], as_json: bool) -> int:
+def _act(action: str, jobs: tuple[str, ...], as_json: bool, parameters: dict[str, str] | None = None) -> int:
     addresses = tuple(f"core/job/{job_number(job)}" for job in jobs)
     with open_session("jobs") as session:
-        return carry_out(session, DoParams(action, addresses, confirmed=True), Manner(as_json))
+        return carry_out(session, DoParams(action, addresses, dict(parameters or {}), confirmed=True), Manner(as_json))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Coroutine
 
 import psutil
+from msgspec import Raw
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
@@ -24,7 +25,7 @@ from quarterdeck.runtime.controllers.controller_store import ControllerStore
 from quarterdeck.runtime.controllers.service import Controllers, KnownController
 from quarterdeck.runtime.controllers.view import controller_blocks
 from quarterdeck.runtime.core_actions import CoreActions
-from quarterdeck.runtime.core_findings import CoreFindings
+from quarterdeck.runtime.core_findings import CoreFindings, schedule_findings
 from quarterdeck.runtime.core_logs import CoreLogs
 from quarterdeck.runtime.core_rows import SHOWN_JOBS, SHOWN_JOURNAL, CoreRows
 from quarterdeck.runtime.database import Durability, open_database
@@ -55,6 +56,7 @@ from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
 from quarterdeck.runtime.retention import Retention, kept
 from quarterdeck.runtime.schedules.actions import ScheduleActions
+from quarterdeck.runtime.schedules.conflicts import ConflictWatch
 from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
 from quarterdeck.runtime.schedules.scheduler import Scheduler
 from quarterdeck.runtime.schedules.view import schedule_blocks
@@ -68,7 +70,8 @@ from quarterdeck_api.catalogue import PluginStatus, RunsIn
 from quarterdeck_api.controllers import Decision
 from quarterdeck_api.documents import Block
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
-from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, ControllerLook
+from quarterdeck_api.findings import Finding
+from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, Ask, ControllerLook
 from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import (
@@ -167,6 +170,7 @@ class Application:
             plugins=self._registry.plugins,
             hosts=self._hosts.status,
             configuration=lambda: self._reloading.state,
+            schedules=self._schedule_findings,
             plugin_of=self._registry.plugin_of,
         )
         self._store.subscribe_backends(self._core_findings.changed)
@@ -176,6 +180,7 @@ class Application:
         self._hosts.routes.on_notification(HOST_FINDINGS, self._core_findings.from_host)
         self._opening = BackendOpening(self._registry, self._store, self._hosts, self._environment.lookup, time.time)
         self._jobs.runners.update({RunsIn.WORKER: self._workers, RunsIn.HOST: self._hosts})
+        self._conflicts = ConflictWatch()
         self._schedules = ScheduleStore(self._database, self._publish_schedule)
         # Schedules request as clients do, so what they need of `Requests` is looked up when it is there.
         self._scheduler = Scheduler(
@@ -186,7 +191,11 @@ class Application:
             time.time,
         )
         schedule_actions = ScheduleActions(
-            self._schedules, self._scheduler, lambda request: self._requests.require_possible(request), time.time
+            self._schedules,
+            self._scheduler,
+            lambda request: self._requests.require_possible(request),
+            time.time,
+            self._is_installed,
         )
         core_actions = CoreActions(self._jobs, self._datasets, self._publish_datasets)
         core_actions.add(schedule_actions)
@@ -227,7 +236,7 @@ class Application:
         self._asking.on_job(JOB_SUBMIT, job_asking.submit)
         self._asking.on_job(JOB_WAIT, job_asking.wait)
         self._hosts.routes.on_request(ASK, self._asking.answer)
-        self._workers.asking, self._workers.waits = self._asking.answer, self._jobs.waits
+        self._workers.asking, self._workers.waits = self._answer_worker, self._jobs.waits
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
         core_actions.add(OutcomeChecking(self._journal, self._hosts, presence.resource))
@@ -287,7 +296,7 @@ class Application:
             self._jobs,
             self._journal,
             {
-                "schedule": lambda name: schedule_blocks(self._schedules.get(name), time.time()),
+                "schedule": self._schedule_blocks,
                 "controller": self._controller_blocks,
                 "process": self._processes.blocks,
                 "instance": self._processes.instance_blocks,
@@ -344,6 +353,7 @@ class Application:
         self._rows.first(
             self._queue.recent(SHOWN_JOBS), reversed(self._journal.list(SHOWN_JOURNAL)), self._schedules.all()
         )
+        self._rows.conflicts(self._schedules.all(), self._conflicts.look(self._schedules.all(), time.time()))
         await self._server.start(lock)
         try:
             await recover(self._paths, self._queue, self._jobs, self._workers)
@@ -480,8 +490,25 @@ class Application:
             f"backend {backend} is {state.state}: {state.reason}".rstrip(": ") if state else "its backend is not open"
         )
 
+    def _is_installed(self) -> bool:
+        return starts_with_machine(os.environ, Path.home())
+
+    def _schedule_blocks(self, name: str) -> list[Block]:
+        now = time.time()
+        conflicts = self._conflicts.look(self._schedules.all(), now).get(name, [])
+        schedule, runs = self._schedules.get(name), self._schedules.runs(name)
+        return schedule_blocks(schedule, now, runs, conflicts, self._is_installed())
+
+    def _schedule_findings(self) -> list[Finding]:
+        schedules = self._schedules.all()
+        return schedule_findings(schedules, self._conflicts.look(schedules, time.time()))
+
     def _controller_blocks(self, name: str) -> list[Block]:
         return controller_blocks(self._controllers.record(name), self._controllers.known(name).info)
+
+    async def _answer_worker(self, plugin: str, ask: Ask) -> Raw:
+        await self._loaded_plugins.wait()  # A worker may have outlived the runtime before, and asks this one at once.
+        return await self._asking.answer(plugin, ask)
 
     def _job_actor(self, plugin: str, job: int, token: int) -> str:
         record = self._jobs.get(job)
@@ -558,8 +585,9 @@ class Application:
             self._publish_datasets()  # A dataset is new, or is used by one more job.
 
     def _publish_schedule(self, name: str, schedule: Schedule | None) -> None:
-        self._rows.schedule(name, schedule)
+        self._rows.schedule(name, schedule, self._conflicts.look(self._schedules.all(), time.time()))
         self._scheduler.wake()
+        self._core_findings.changed()
 
     def _configuration_changed(self, state: ConfigurationState) -> None:
         self._rows.configuration(state)

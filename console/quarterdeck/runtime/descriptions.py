@@ -105,7 +105,8 @@ class Descriptions:
         if action is not None:
             record = replace(record, parameters=redact(record.parameters, action.parameters))
         if record.state.final and record.steps and not record.steps[-1].ended:
-            record = replace(record, steps=(*record.steps[:-1], replace(record.steps[-1], ended=record.ended)))
+            last = replace(record.steps[-1], ended=record.ended, state=record.state)
+            record = replace(record, steps=(*record.steps[:-1], last))
         return record
 
     def _journal_blocks(self, number: int) -> list[Block]:
@@ -165,9 +166,17 @@ def job_blocks(record: JobRecord) -> list[Block]:
         blocks.append(_asked_for(asked))
     if record.steps:
         rows = tuple(
-            (step.name, time_text(step.started), time_text(step.ended) if step.ended else "") for step in record.steps
+            (
+                step.name,
+                step.state.value,
+                time_text(step.started),
+                time_text(step.ended) if step.ended else "",
+                step.attempt,
+                step.log_offset,
+            )
+            for step in record.steps
         )
-        blocks.append(TableBlock(("Step", "Started", "Ended"), rows, "Steps"))
+        blocks.append(TableBlock(("Step", "State", "Started", "Ended", "Attempt", "Log offset"), rows, "Steps"))
     if record.artefacts:
         files = zip(record.artefacts, record.artefact_paths, strict=True)
         rows = tuple((file.name, file.media_type, file.bytes, path) for file, path in files)

@@ -1,0 +1,1 @@
+"""A plugin whose jobs have steps, start other jobs, and map."""
