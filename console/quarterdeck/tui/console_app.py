@@ -15,6 +15,7 @@ from textual.theme import Theme
 from quarterdeck.tui.commands import World
 from quarterdeck.tui.feed_shelf import FeedShelf
 from quarterdeck.tui.hints import Noting
+from quarterdeck.tui.key_relay import KeyRelay, again
 from quarterdeck.tui.kind_choices import child_kinds, kind_title, kind_words
 from quarterdeck.tui.main_screen import MainScreen
 from quarterdeck.tui.panes import PANES
@@ -35,6 +36,9 @@ _NOTHING_KNOWN = CatalogueResult((), ())
 #: Seconds within which several changes become one look at the deck.
 _DECK_SECONDS = 0.1
 
+#: Seconds that keys wait at most for what they are meant for.
+_LONGEST_HOLD = 2.0
+
 #: Addresses of each kind that a command is completed with.
 _COMPLETED = 2_000
 
@@ -45,7 +49,9 @@ class ConsoleApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: $background; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "quit", "quit", show=False, system=True, id="app.quit", priority=True)
+        Binding("ctrl+c", "quit", "quit", show=False, system=True, id="app.quit", priority=True),
+        Binding("ctrl+l", "redraw", "redraw the screen", show=False, id="app.redraw"),
+        Binding("ctrl+p", "palette", "palette", show=False, id="app.palette"),
     ]
 
     def __init__(
@@ -77,6 +83,7 @@ class ConsoleApp(App[None]):
         self._keep_theme = keep_theme
         self._notices = [notice] if notice else []
         self._deck_waits = False
+        self.keys = KeyRelay()
         self._main: MainScreen | None = None
         self._use_theme(theme)
 
@@ -103,13 +110,37 @@ class ConsoleApp(App[None]):
         self.main.call_after_refresh(self._begin)
 
     async def on_event(self, event: events.Event) -> None:
-        """Gives letters to the prompt that were typed before it was there: they have gone to the table and come back unused."""
-        if isinstance(event, events.Key) and event.is_forwarded and event.is_printable and self.screen is self._main:
-            prompt = self.main.prompt
-            if prompt is not None:
-                prompt.post_message(events.Key(event.key, event.character))
+        """Sees to it that keys go to what the keys before them have opened."""
+        if isinstance(event, events.Key):
+            if self.keys.holding:
+                self.keys.keep(event)
                 return
+            focus = self.focused or self.screen
+            if event.is_forwarded and self.keys.strayed(event, focus):
+                event.stop()
+                event = again(event)
+            if not event.is_forwarded:
+                self.keys.sent(event, focus)
         await super().on_event(event)
+
+    def hold_keys(self) -> None:
+        """Keeps keys back: something is about to open that they are meant for."""
+        if not self.keys.holding:
+            self.keys.hold()
+            self.set_timer(_LONGEST_HOLD, self.release_keys)
+
+    def release_keys(self) -> None:
+        """What was to open is there, or will not be: keys that have waited go on."""
+        if self.keys.holding:
+            for key in self.keys.release():
+                self.post_message(key)
+
+    def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:
+        """Shows a screen; keys wait until it is there to take them."""
+        self.hold_keys()
+        pushed = super().push_screen(screen, *arguments, **options)
+        self.screen.call_later(self.release_keys)
+        return pushed
 
     def on_resize(self) -> None:
         """A terminal of another size may have moved or cut what it shows."""
@@ -260,6 +291,12 @@ class ConsoleApp(App[None]):
 
     # Screens over the panes.
 
+    def action_redraw(self) -> None:
+        """Paints the whole terminal anew."""
+        from quarterdeck.tui.redrawing import redraw
+
+        redraw(self)
+
     def open_help(self) -> None:
         """Shows the keys of the screen in front."""
         from quarterdeck.tui.help_screen import HelpScreen
@@ -325,6 +362,7 @@ class ConsoleApp(App[None]):
             self.say("nothing can be done here")
             return
         subject = resources[0].address if len(resources) == 1 else f"{len(resources)} marked" if resources else kind
+        self.hold_keys()
         self.run_worker(choose_action(self, offer, subject, tuple(resource.address for resource in resources)))
 
     def copied(self, text: str, what: str) -> str:
@@ -351,6 +389,12 @@ class ConsoleApp(App[None]):
         self._explain(
             resource.address, explain_resource(resource, columns, backend, targets, self.feeds.row, self.clock())
         )
+
+    def open_finding_explanation(self, finding: Resource) -> None:
+        """Shows a finding in full, with what to do about it."""
+        from quarterdeck.tui.deck_rows import finding_remedy, finding_target
+
+        self._explain(finding_target(finding), (finding.reason, f"What to do: {finding_remedy(finding)}"))
 
     def open_backend_explanation(self, name: str) -> None:
         """Shows why a backend is as it is."""

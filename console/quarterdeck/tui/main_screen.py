@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
+from quarterdeck.tui.deck_rows import finding_target
 from quarterdeck.tui.keys import SHELL_BINDINGS
 from quarterdeck.tui.live_table import LiveTable
 from quarterdeck.tui.one_line import OneLine
@@ -272,6 +273,13 @@ class MainScreen(RowKeys, Screen[None]):
     async def on_live_table_opened(self, message: LiveTable.Opened) -> None:
         """Goes into a row: a backend shows its models, a resource the kinds below it, or itself when there are none."""
         resource = message.resource
+        if resource.kind == "finding":
+            target = finding_target(resource)
+            if target.count("/") < 2:
+                self.console.open_backend_explanation(target)
+                return
+            self.console.open_detail_of(target)
+            return
         if resource.kind == "backend":
             await self.show_pane("models", f"backend={resource.name}")
             return
@@ -339,8 +347,8 @@ class MainScreen(RowKeys, Screen[None]):
                 sources, console.kind_title, self._palette, self._clock, titled=titled, id=f"pane-{self._made}"
             )
         else:
-            models, jobs = console.feeds.of_kind("model"), console.feeds.of_kind("job")
-            pane = DeckPane(models, jobs, self._palette, self._clock, id=f"pane-{self._made}")
+            streams = console.session.streams
+            pane = DeckPane(console.feeds.of_kind, streams, self._palette, self._clock, id=f"pane-{self._made}")
             self.call_after_refresh(pane.set_backends, console.backends)
             self.call_after_refresh(pane.set_plugins, console.known.plugins)
         self._panes[info] = pane

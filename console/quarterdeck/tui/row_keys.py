@@ -78,6 +78,8 @@ class RowKeys:
             self.say("no row is selected")
         elif selected.kind == "backend":
             self.console.open_backend_explanation(selected.name)
+        elif selected.kind == "finding":
+            self.console.open_finding_explanation(selected)
         else:
             self.console.open_explanation(selected, self._columns_of(selected))
 
