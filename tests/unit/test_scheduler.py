@@ -26,12 +26,12 @@ EXAMPLE = Schedule(
     rule="every 10s",
     zone="UTC",
     action="node.ping",
-    target="plant/node/n1",
+    targets=("plant/node/n1",),
     parameters={"text": "hoy"},
     settings={},
     priority=0,
     confirmed=False,
-    typed_name="",
+    typed_names=(),
     misfire=Misfire.ALL,
     misfire_limit=100,
     overlap=Overlap.REFUSE,
@@ -259,7 +259,7 @@ def test_disabled_schedules_miss_nothing(play: Any) -> None:
 def test_run_now_is_beside_the_times(play: Any) -> None:
     async def story(world: World) -> None:
         world.schedules.add(EXAMPLE)
-        outcome = await world.scheduler.run_now("tick")
+        [outcome] = await world.scheduler.run_now("tick")
         assert outcome.status == "done" and world.tick().handled == T0
         assert world.entries("schedule tick run now") == [("allowed", "done")]
         with pytest.raises(NotFoundError, match="tock") as caught:

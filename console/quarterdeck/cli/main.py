@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "do": ("do", "Do an action on resources, and wait for it."),
     "edit": ("edit", "Edit a resource as text, with the difference shown before it is put."),
     "jobs": ("jobs", "List jobs; show, cancel, retry or wait for one."),
-    "schedules": ("schedules", "List schedules; add, preview, switch, run or remove one."),
+    "schedules": ("schedules", "List schedules; add, edit, preview, switch, run or remove one."),
     "processes": ("processes", "List managed processes; create, start, stop, scale, tell or remove one."),
     "controllers": ("controllers", "List controllers; switch, configure or run one."),
     "logs": ("logs", "Show the log of a resource, a job, the runtime or a plugin's host."),

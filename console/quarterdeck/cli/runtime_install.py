@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from quarterdeck.client.launch import RUNTIME_ARGUMENTS
 from quarterdeck.config.paths import HOME_VARIABLE
+from quarterdeck.config.service import agent_file, unit_file
 from quarterdeck_api.errors import QuarterdeckError, UnsupportedError
 
 _UNIT = """\
@@ -64,11 +65,10 @@ def installation(platform: str, has_systemd: bool, variables: Mapping[str, str],
 
         arguments = "".join(f"<string>{escape(word)}</string>" for word in command)
         environment = "".join(f"<key>{name}</key><string>{escape(value)}</string>" for name, value in kept.items())
-        path = home / "Library" / "LaunchAgents" / "quarterdeck.runtime.plist"
+        path = agent_file(home)
         steps = (f"save this as {path}", f"launchctl load {shlex.quote(str(path))}")
         return Installation("launchd", _PLIST.format(arguments=arguments, environment=environment), None, steps)
     if has_systemd:
-        folder = Path(variables.get("XDG_CONFIG_HOME") or home / ".config")
         lines = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in kept.items())
         text = _UNIT.format(command=" ".join(_quoted(word.replace("$", "$$")) for word in command), environment=lines)
         steps = (
@@ -77,7 +77,7 @@ def installation(platform: str, has_systemd: bool, variables: Mapping[str, str],
             "systemctl --user enable --now quarterdeck.service",
             "loginctl enable-linger   # so that it starts before you log in",
         )
-        return Installation("systemd", text, folder / "systemd" / "user" / "quarterdeck.service", steps)
+        return Installation("systemd", text, unit_file(variables, home), steps)
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in kept.items())
     line = f"@reboot {settings} {shlex.join(command)}".replace("%", r"\%")
     return Installation("cron", f"{line}\n", None, ("crontab -e   # and add this line",))

@@ -6,12 +6,14 @@ import os
 import random
 import time
 from collections.abc import Collection, Coroutine
+from pathlib import Path
 
 import psutil
 from msgspec import Raw
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
+from quarterdeck.config.service import starts_with_machine
 from quarterdeck.config.settings import Settings, map_processes
 from quarterdeck.runtime.asking import Asking
 from quarterdeck.runtime.authorization import Authorizer
@@ -72,8 +74,8 @@ from quarterdeck_api.documents import Block
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
 from quarterdeck_api.findings import Finding
 from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, Ask, ControllerLook
-from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
-from quarterdeck_api.jobs import JobState
+from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress
+from quarterdeck_api.jobs import JobOutcome, JobState
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     BACKEND_TEST,
@@ -232,9 +234,11 @@ class Application:
         self._asking.on(DO, self._do_for_plugin)
         self._asking.on(GET, lambda _, asked: self._server.get(asked))
         self._processes.answer(self._asking)
-        job_asking = JobAsking(self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent))
-        self._asking.on_job(JOB_SUBMIT, job_asking.submit)
-        self._asking.on_job(JOB_WAIT, job_asking.wait)
+        self._job_asking = JobAsking(
+            self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent)
+        )
+        self._asking.on_job(JOB_SUBMIT, self._job_asking.submit)
+        self._asking.on_job(JOB_WAIT, self._job_asking.wait)
         self._hosts.routes.on_request(ASK, self._asking.answer)
         self._workers.asking, self._workers.waits = self._answer_worker, self._jobs.waits
         self._needs = DatasetNeeds(self._datasets, self._jobs)
@@ -263,7 +267,7 @@ class Application:
             self._opening,
             self._start_host,
             host_jobs=lambda plugin: self._jobs.running(plugin, RunsIn.HOST),
-            retire_workers=self._workers.retire,
+            renew=self._renew_plugins,
         )
         self._plugin_following = PluginFollowing(
             paths,
@@ -280,6 +284,7 @@ class Application:
             lambda: self._settings,
             self._plugin_following,
             lambda: self._backend_set.waiting,
+            self._processes,
         )
         self._reloading = ConfigurationReloading(
             paths,
@@ -404,12 +409,19 @@ class Application:
             self._server.want_environment(missing)
         self._publish_plugins()
         self._jobs.pump()
+        if settings.plugins != before.plugins:
+            self._server.catalogue_changed()
 
     async def _take_plugins_over(self, renewed: Collection[str]) -> None:
         if await self._backend_set.follow_plugins(self._settings, renewed):
             self._publish_plugins()
             self._jobs.pump()
             self._server.catalogue_changed()
+
+    def _renew_plugins(self, plugins: Collection[str]) -> None:
+        """What runs of these plugins beside their hosts has code that has changed."""
+        self._workers.retire(plugins)
+        self._processes.renew(plugins)
 
     async def _start_host(self, status: PluginStatus) -> None:
         try:
@@ -446,6 +458,7 @@ class Application:
         server.on(COMPLETE, lambda _, asked: self._requests.complete(asked))
         server.on(DESCRIBE, lambda _, asked: self._descriptions.describe(asked))
         server.on(JOB_GET, self._job_get)
+        server.on(JOB_WAIT, self._job_wait)
         server.on(JOURNAL, self._list_journal)
         server.on(BACKEND_RETRY, self._retry_backend)
         server.on(BACKEND_TEST, self._test_backend)
@@ -518,6 +531,9 @@ class Application:
 
     async def _job_get(self, _: ClientSession, asked: JobParams) -> JobRecord:
         return self._descriptions.job(asked.job)
+
+    async def _job_wait(self, _: ClientSession, asked: JobAddress) -> JobOutcome:
+        return await self._job_asking.wait(None, asked)
 
     async def _list_journal(self, _: ClientSession, asked: JournalParams) -> JournalResult:
         return JournalResult(tuple(self._journal.list(asked.limit, asked.before, asked.filter)))

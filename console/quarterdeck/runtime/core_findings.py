@@ -3,12 +3,14 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from quarterdeck.runtime.findings import Findings
+from quarterdeck.runtime.schedules.conflicts import Conflict
+from quarterdeck.runtime.schedules.schedule_store import Schedule
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
-from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.findings import Finding, Severity
 from quarterdeck_api.host_protocol import FindingsParams
 from quarterdeck_api.protocol import BackendState, ConfigurationState, HostStatus
@@ -92,6 +94,23 @@ def configuration_findings(state: ConfigurationState) -> list[Finding]:
     return found
 
 
+def schedule_findings(schedules: Iterable[Schedule], conflicts: Mapping[str, Sequence[Conflict]]) -> list[Finding]:
+    """Schedules that cannot run because their rule cannot be read any more, and those that come into each other's way."""
+    found: list[Finding] = []
+    for schedule in schedules:
+        try:
+            schedule.when()
+        except UsageError as error:
+            sentence = f"schedule {schedule.name} cannot run: {error.message}"
+            remedy = f"{error.remedy}: quarterdeck schedules edit {schedule.name} --rule …"
+            found.append(Finding("schedule-broken", sentence, remedy, str(schedule.address), Severity.CRITICAL))
+        if (met := conflicts.get(schedule.name)) and schedule.name < met[0].other:  # Once for both of them.
+            sentence = met[0].sentence(schedule.zone)
+            remedy = f"move one of them: quarterdeck schedules edit {schedule.name} --rule …"
+            found.append(Finding("schedule-conflict", sentence, remedy, str(schedule.address)))
+    return found
+
+
 def disk_findings(folder: Path, free: int, total: int) -> list[Finding]:
     """A state folder whose disk is nearly full; bytes."""
     if free >= min(LEAST_FREE_BYTES, total * LEAST_FREE_SHARE):
@@ -143,7 +162,7 @@ def steady_seconds() -> float:
 class CoreFindings:
     """Gathers what the runtime and the backends find.
 
-    `backends`, `plugins`, `hosts` and `configuration` give the facts; `plugin_of` gives a backend's plugin or raises NotFoundError.
+    `backends`, `plugins`, `hosts` and `configuration` give the facts, `schedules` what is wrong with those; `plugin_of` gives a backend's plugin or raises NotFoundError.
     """
 
     def __init__(
@@ -155,6 +174,7 @@ class CoreFindings:
         plugins: Callable[[], Sequence[PluginStatus]],
         hosts: Callable[[], Sequence[HostStatus]],
         configuration: Callable[[], ConfigurationState],
+        schedules: Callable[[], list[Finding]],
         plugin_of: Callable[[str], str],
     ) -> None:
         self._findings = findings
@@ -163,6 +183,7 @@ class CoreFindings:
         self._plugins = plugins
         self._hosts = hosts
         self._configuration = configuration
+        self._schedules = schedules
         self._plugin_of = plugin_of
         self._clock = ClockWatch(time.time, steady_seconds)
         self._dirty = asyncio.Event()
@@ -200,6 +221,7 @@ class CoreFindings:
         self._findings.say("plugins", plugin_findings(self._plugins()))
         self._findings.say("hosts", host_findings(self._hosts()))
         self._findings.say("configuration", configuration_findings(self._configuration()))
+        self._findings.say("schedules", self._schedules())
         self._findings.say("clock", self._clock.look())
         self._look_at_disk()
         known = {f"backend {state.name}" for state in states}

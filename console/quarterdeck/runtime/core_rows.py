@@ -1,6 +1,6 @@
 """What the core itself has, as resources of its backend `core`: kept in the store as it changes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from quarterdeck.runtime.jobs.view import job_resource
 from quarterdeck.runtime.journal import journal_resource
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.reloading import configuration_notice
+from quarterdeck.runtime.schedules.conflicts import Conflict
 from quarterdeck.runtime.schedules.schedule_store import Schedule
 from quarterdeck.runtime.schedules.view import schedule_resource
 from quarterdeck.runtime.shown_rows import ShownRows
@@ -34,6 +35,8 @@ class CoreRows:
         self._configuration = configuration
         self._shown_jobs = ShownRows(SHOWN_JOBS)
         self._shown_journal = ShownRows(SHOWN_JOURNAL)
+        self._shown_schedules: dict[str, Schedule] = {}
+        self._in_conflict: dict[str, tuple[Conflict, ...]] = {}
 
     def first(
         self, records: Iterable[JobRecord], entries: Iterable[JournalEntry], schedules: Iterable[Schedule]
@@ -58,10 +61,27 @@ class CoreRows:
             self._shown_jobs.keep(record.address)
         self._store.apply(CORE, (Upsert(job_resource(record)), *(Remove(address) for address in gone)))
 
-    def schedule(self, name: str, schedule: Schedule | None) -> None:
-        """A schedule changed, or with None is gone."""
-        change = Upsert(schedule_resource(schedule)) if schedule else Remove(str(Address(CORE, "schedule", name)))
-        self._store.apply(CORE, (change,))
+    def schedule(self, name: str, schedule: Schedule | None, conflicts: Mapping[str, Sequence[Conflict]]) -> None:
+        """A schedule changed, or with None is gone; others may meet it now, or no longer."""
+        before = self._in_conflict
+        if schedule is None:
+            self._store.apply(CORE, (Remove(str(Address(CORE, "schedule", name))),))
+        else:
+            self._shown_schedules[name] = schedule
+            self._store.apply(CORE, (Upsert(schedule_resource(schedule, conflicts.get(name, ()))),))
+        if schedule is None:
+            self._shown_schedules.pop(name, None)
+        self._in_conflict = {each: tuple(found) for each, found in conflicts.items()}
+        touched = [each for each in {*before, *conflicts} - {name} if before.get(each) != self._in_conflict.get(each)]
+        self.conflicts([self._shown_schedules[each] for each in touched if each in self._shown_schedules], conflicts)
+
+    def conflicts(self, schedules: Iterable[Schedule], conflicts: Mapping[str, Sequence[Conflict]]) -> None:
+        """Shows schedules with what they come into the way of."""
+        self._shown_schedules.update({each.name: each for each in schedules})
+        self._in_conflict = {each: tuple(found) for each, found in conflicts.items()}
+        rows = tuple(Upsert(schedule_resource(each, conflicts.get(each.name, ()))) for each in schedules)
+        if rows:
+            self._store.apply(CORE, rows)
 
     def controller(self, record: ControllerRecord, info: ControllerInfo, why_not: str) -> None:
         """A controller changed."""

@@ -344,7 +344,8 @@ def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
         target=str(target.address) if target.address else "",
         parameters=wanted.parameters,
         settings=wanted.settings,
-        key=request.key,
+        # Each of several resources has a live job of its own.
+        key=f"{request.key}/{target.address}" if request.key and len(request.addresses) > 1 else request.key,
         priority=request.priority,
         parent=wanted.parent,
         secrets=(

@@ -285,6 +285,31 @@ _RETENTION: Migration = (
     """,
 )
 
+_SEVERAL_TARGETS: Migration = (
+    # A schedule may act on several resources, and remembers what happened at each of its times.
+    "ALTER TABLE schedule ADD COLUMN targets TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE schedule SET targets = json_array(target) WHERE target <> ''",
+    "ALTER TABLE schedule DROP COLUMN target",
+    "ALTER TABLE schedule ADD COLUMN typed_names TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE schedule SET typed_names = json_array(typed_name) WHERE typed_name <> ''",
+    "ALTER TABLE schedule DROP COLUMN typed_name",
+    """
+    CREATE TABLE schedule_run (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        schedule TEXT NOT NULL,
+        due REAL NOT NULL,
+        time REAL NOT NULL,
+        occasion TEXT NOT NULL,
+        target TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        job TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX schedule_run_schedule ON schedule_run (schedule, number)",
+    "CREATE INDEX schedule_run_job ON schedule_run (job)",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (*_JOBS, *_JOURNAL, *_DATASETS),
     _SCHEDULES,
@@ -295,4 +320,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _JOURNAL_CHECKS,
     _TIMELINE,
     _RETENTION,
+    _SEVERAL_TARGETS,
 )

@@ -30,6 +30,12 @@ _ADD: JsonSchema = {
             "default": "",
             "description": "The resource; empty for an action that needs none.",
         },
+        "targets": {
+            "type": "array",
+            "items": {"type": "string", "format": "address"},
+            "default": [],
+            "description": "Further resources, for an action that takes several at a time.",
+        },
         "parameters": {"type": "object", "default": {}, "description": "The action's parameters."},
         "settings": {"type": "object", "default": {}, "description": "The resource's own settings (--set)."},
         "misfire": {
@@ -58,8 +64,28 @@ _ADD: JsonSchema = {
             "default": "",
             "description": "The resource's name, for an action that wants it typed.",
         },
+        "typed_names": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "description": "The names of further resources, for an action that wants them typed.",
+        },
     },
     "required": ["name", "rule", "action"],
+}
+
+_EDIT: JsonSchema = {
+    "type": "object",
+    "properties": {
+        **{name: each for name, each in _ADD["properties"].items() if name != "name"},
+        "unset": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "description": "Parameters and settings of the action to leave out from now on.",
+        },
+    },
+    "required": [],
 }
 
 SCHEDULE_ACTIONS = (
@@ -71,6 +97,14 @@ SCHEDULE_ACTIONS = (
         dry_run=True,
         standalone=True,
         summary="Requests an action at times, while the runtime runs.",
+    ),
+    ActionInfo(
+        "schedule.edit",
+        "Edit",
+        ("schedule",),
+        _EDIT,
+        dry_run=True,
+        summary="Changes what is named, and keeps the rest and what has happened; parameters are set beside those that are there.",
     ),
     ActionInfo(
         "schedule.preview",

@@ -1,7 +1,7 @@
 """Schedules as they are kept: what each requests and when, how far it has come, and what came of its last request."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -15,7 +15,15 @@ from quarterdeck_api.nearest import nearest
 from quarterdeck_api.protocol import DoParams, JobRecord
 from quarterdeck_api.resources import CORE, Address
 
+_ENCODED = ("parameters", "settings", "targets", "typed_names")
 _SELECT = "SELECT * FROM schedule"
+
+
+#: What happened at earlier times is remembered for so many targets and times of each schedule.
+RUNS_KEPT = 200
+
+#: Outcomes from the worst to the best: several targets are told by the worst.
+_WORST_FIRST = ("unknown", "failed", "dead", "refused", "cancelled", "accepted", "done", "succeeded")
 
 
 class Overlap(Enum):
@@ -26,22 +34,22 @@ class Overlap(Enum):
 
 
 class Schedule(Struct, frozen=True):
-    """One schedule. `target` is an address, empty for a standalone action.
+    """One schedule. `targets` are addresses, none for a standalone action; they are requested together.
 
     Due times up to `handled` are done with; `claimed` is the one under way (0: none), and `claim_mark` the newest journal entry before it was
-    requested. `last` is the time of the last request (0: none), `last_job` the job that it queued.
+    requested. `last` is the time of the last request (0: none), `last_job` the jobs that it queued, parted by blanks.
     """
 
     name: str
     rule: str
     zone: str
     action: str
-    target: str
+    targets: tuple[str, ...]
     parameters: dict[str, Any]
     settings: dict[str, Any]
     priority: int
     confirmed: bool
-    typed_name: str
+    typed_names: tuple[str, ...]
     misfire: Misfire
     misfire_limit: int
     overlap: Overlap
@@ -70,18 +78,38 @@ class Schedule(Struct, frozen=True):
         """The rule as read; raises UsageError when it cannot be read any more (its time zone is gone)."""
         return parse_rule(self.rule, self.zone, self.created)
 
-    def request(self) -> DoParams:
-        """What the schedule requests."""
+    def request(self, targets: tuple[str, ...] | None = None) -> DoParams:
+        """What the schedule requests, on all its targets or on some of them."""
         return DoParams(
             self.action,
-            (self.target,) if self.target else (),
+            self.targets if targets is None else targets,
             self.parameters,
             self.settings,
             confirmed=self.confirmed,
-            typed_name=self.typed_name,
+            typed_names=self.typed_names,
             priority=self.priority,
             key=f"schedule/{self.name}" if self.overlap is Overlap.REFUSE else "",
         )
+
+
+class Occasion(Enum):
+    """Why something happened to a schedule."""
+
+    DUE = "due"
+    RUN_NOW = "run now"
+    LEFT_OUT = "left out"
+
+
+class ScheduleRun(Struct, frozen=True):
+    """What happened to one target at one due time (0: beside the times). `time` is when, `job` the job that was queued."""
+
+    due: float
+    time: float
+    occasion: Occasion
+    target: str
+    outcome: str
+    detail: str = ""
+    job: str = ""
 
 
 class ScheduleStore:
@@ -121,6 +149,7 @@ class ScheduleStore:
         self.get(name)
         with transaction(self._db):
             self._db.execute("DELETE FROM schedule WHERE name = ?", (name,))
+            self._db.execute("DELETE FROM schedule_run WHERE schedule = ?", (name,))
         del self._known[name]
         self._publish(name, None)
 
@@ -137,63 +166,134 @@ class ScheduleStore:
         mark: int = self._db.execute("SELECT coalesce(max(entry), 0) FROM journal").fetchone()[0]
         return self._write(msgspec.structs.replace(self.get(name), claimed=due, claim_mark=mark))
 
-    def journalled(self, schedule: Schedule) -> tuple[str, str, str] | None:
-        """Outcome, detail and job of the request that the journal has of this schedule since its claim; None when it has none."""
-        row = self._db.execute(
-            "SELECT outcome, detail, job FROM journal WHERE actor = ? AND entry > ? ORDER BY entry LIMIT 1",
-            (schedule.actor, schedule.claim_mark),
-        ).fetchone()
-        return (row["outcome"], row["detail"], row["job"]) if row is not None else None
+    def journalled(self, schedule: Schedule) -> dict[str, tuple[str, str, str]]:
+        """Outcome, detail and job of what the journal has of this schedule since its claim, by target.
 
-    def pass_over(self, name: str, handled: float) -> None:
-        """Records that due times up to `handled` are done with; nothing happens when the schedule is gone."""
+        A standalone action, whose resource gets its address only then, is below the empty target.
+        """
+        rows = self._db.execute(
+            "SELECT address, outcome, detail, job FROM journal WHERE actor = ? AND entry > ? ORDER BY entry DESC",
+            (schedule.actor, schedule.claim_mark),
+        )
+        found = {row["address"]: (row["outcome"], row["detail"], row["job"]) for row in rows}
+        if schedule.targets:
+            return {target: found[target] for target in schedule.targets if target in found}
+        return {"": next(reversed(found.values()))} if found else {}
+
+    def pass_over(self, name: str, handled: float, missed: int = 0, now: float = 0.0) -> None:
+        """Records that due times up to `handled` are done with, `missed` of them left out; nothing happens when the schedule is gone."""
         if name in self._known:
+            self._note_missed(name, handled, missed, now)
             self._write(msgspec.structs.replace(self._known[name], handled=handled, claimed=0.0))
 
-    def finish(self, name: str, outcome: tuple[str, str, str], now: float) -> None:
-        """Records outcome, detail and job of a request, and its claim as handled; nothing happens when the schedule is gone."""
+    def missed(self, name: str, due: float, missed: int, now: float) -> None:
+        """Notes that due times before `due` were left out."""
+        with transaction(self._db):
+            self._note_missed(name, due, missed, now)
+
+    def finish(self, name: str, runs: Sequence[ScheduleRun], now: float) -> None:
+        """Records what came of a request on each target, and its claim as handled; nothing happens when the schedule is gone."""
         found = self._known.get(name)
         if found is None:
             return
+        outcome, detail = _told(runs)
         self._write(
             msgspec.structs.replace(
                 found,
                 handled=found.claimed or found.handled,
                 claimed=0.0,
                 last=now,
-                last_outcome=outcome[0],
-                last_detail=outcome[1],
-                last_job=outcome[2],
-            )
+                last_outcome=outcome,
+                last_detail=detail,
+                last_job=" ".join(run.job for run in runs if run.job),
+            ),
+            runs,
         )
 
     def job_ended(self, job: JobRecord) -> None:
-        """Records how the job of a schedule's last request ended."""
+        """Records how a job of a schedule ended: in what happened at its time, and when that was the last one, as the schedule's outcome."""
         state, detail = job.state.value, job.error.message.partition("\n")[0] if job.error else ""
-        for found in self._known.values():
-            if found.last_job == job.address and (found.last_outcome, found.last_detail) != (state, detail):
-                self._write(msgspec.structs.replace(found, last_outcome=state, last_detail=detail))
-                return
+        row = self._db.execute(
+            "SELECT number, schedule FROM schedule_run WHERE job = ? AND (outcome, detail) <> (?, ?)",
+            (job.address, state, detail),
+        ).fetchone()
+        if row is None:
+            return
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE schedule_run SET outcome = ?, detail = ? WHERE number = ?", (state, detail, row["number"])
+            )
+        found = self._known.get(row["schedule"])
+        if found is None or job.address not in found.last_job.split():
+            return
+        outcome, told = _told([run for run in self.runs(found.name) if run.time == found.last])
+        self._write(msgspec.structs.replace(found, last_outcome=outcome, last_detail=told))
 
-    def _write(self, schedule: Schedule) -> Schedule:
+    def runs(self, name: str, limit: int = RUNS_KEPT) -> list[ScheduleRun]:
+        """What happened at earlier times, newest first."""
+        rows = self._db.execute(
+            "SELECT due, time, occasion, target, outcome, detail, job FROM schedule_run WHERE schedule = ? "
+            "ORDER BY number DESC LIMIT ?",
+            (name, limit),
+        )
+        return [msgspec.convert(dict(row), ScheduleRun) for row in rows]
+
+    def edit(self, schedule: Schedule) -> Schedule:
+        """Keeps a schedule with other settings; its past stays. Raises NotFoundError."""
+        self.get(schedule.name)
+        return self._write(schedule)
+
+    def _note_missed(self, name: str, due: float, missed: int, now: float) -> None:
+        if missed:
+            times = "1 due time was" if missed == 1 else f"{missed} due times were"
+            self._note(name, ScheduleRun(due, now, Occasion.LEFT_OUT, "", "left out", f"{times} left out"))
+
+    def _note(self, name: str, run: ScheduleRun) -> None:
+        self._db.execute(
+            "INSERT INTO schedule_run (schedule, due, time, occasion, target, outcome, detail, job) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (name, run.due, run.time, run.occasion.value, run.target, run.outcome, run.detail, run.job),
+        )
+
+    def _write(self, schedule: Schedule, runs: Sequence[ScheduleRun] = ()) -> Schedule:
         values = _row(schedule)
         names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
         with transaction(self._db):
             self._db.execute(f"INSERT OR REPLACE INTO schedule ({names}) VALUES ({places})", values)
+            for run in runs:
+                self._note(schedule.name, run)
+            if runs:
+                self._db.execute(
+                    "DELETE FROM schedule_run WHERE schedule = ? AND number <= (SELECT number FROM schedule_run WHERE schedule = ? "
+                    "ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                    (schedule.name, schedule.name, RUNS_KEPT),
+                )
         self._known[schedule.name] = schedule
         self._publish(schedule.name, schedule)
         return schedule
 
 
+def _told(runs: Sequence[ScheduleRun]) -> tuple[str, str]:
+    """Outcome and detail of several targets as one: the worst, with the targets that it is of."""
+    if len(runs) <= 1:
+        return (runs[0].outcome, runs[0].detail) if runs else ("", "")
+    outcomes = [run.outcome for run in runs]
+    worst = min(outcomes, key=lambda each: _WORST_FIRST.index(each) if each in _WORST_FIRST else len(_WORST_FIRST))
+    concerned = [run for run in runs if run.outcome == worst]
+    if worst in ("accepted", "done", "succeeded"):
+        return worst, f"{len(runs)} resources"
+    first = concerned[0]
+    return worst, f"{len(concerned)} of {len(runs)} resources, first {first.target}: {first.detail}"
+
+
 def _row(schedule: Schedule) -> dict[str, str | int | float]:
     values: dict[str, Any] = msgspec.structs.asdict(schedule)
-    values["parameters"] = msgspec.json.encode(schedule.parameters).decode()
-    values["settings"] = msgspec.json.encode(schedule.settings).decode()
+    for name in _ENCODED:
+        values[name] = msgspec.json.encode(values[name]).decode()
     return values | {"misfire": schedule.misfire.value, "overlap": schedule.overlap.value}
 
 
 def _schedule(row: sqlite3.Row) -> Schedule:
     values: dict[str, Any] = dict(row)
-    for name in ("parameters", "settings"):
+    for name in _ENCODED:
         values[name] = msgspec.json.decode(values[name])
     return msgspec.convert(values, Schedule, strict=False)

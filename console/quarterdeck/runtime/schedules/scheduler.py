@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from quarterdeck.runtime.database import StateWriteError
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.schedules.rules import due, next_time
-from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
+from quarterdeck.runtime.schedules.schedule_store import Occasion, Schedule, ScheduleRun, ScheduleStore
 from quarterdeck_api.errors import QuarterdeckError, RefusedError, UnreachableError, UsageError, error_from_report
 from quarterdeck_api.protocol import DoParams, DoResult, JobRecord, Outcome
 
@@ -83,17 +83,17 @@ class Scheduler:
             elif schedule.enabled:
                 self._begin_due(schedule)
 
-    async def run_now(self, name: str) -> Outcome:
-        """Requests the schedule's action at once, beside its times. Raises RefusedError while a request of it is under way."""
+    async def run_now(self, name: str) -> tuple[Outcome, ...]:
+        """Requests the schedule's action at once, beside its times; one outcome for each target. Raises RefusedError while a request of it is under way."""
         schedule = self._schedules.get(name)
         if name in self._busy:
             raise RefusedError(
                 f"schedule {name} is just requesting {schedule.action}", "try again", str(schedule.address)
             )
-        outcome = await self._ask(f"{schedule.actor} run now", schedule)
+        outcomes = await self._ask(f"{schedule.actor} run now", schedule, schedule.targets)
         if name not in self._busy:
-            self._finish(schedule, (outcome.status, outcome.message, outcome.job))
-        return outcome
+            self._finish(schedule, self._runs(schedule, Occasion.RUN_NOW, outcomes))
+        return outcomes
 
     def _begin_due(self, schedule: Schedule) -> None:
         try:
@@ -104,9 +104,9 @@ class Scheduler:
         if found.missed:
             _log.warning("schedule %s: %d due times were missed and are passed over", schedule.name, found.missed)
         if found.run:
-            self._begin(schedule.name, self._run(schedule.name, found.run))
+            self._begin(schedule.name, self._run(schedule.name, found.run, found.missed))
         elif found.last != schedule.handled:
-            self._begin(schedule.name, self._pass_over(schedule.name, found.last))
+            self._begin(schedule.name, self._pass_over(schedule.name, found.last, found.missed))
 
     def _begin(self, name: str, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(name, work))
@@ -127,55 +127,71 @@ class Scheduler:
             _log.error("schedule %s failed", name, exc_info=error)
             await asyncio.sleep(_WRITE_AGAIN_SECONDS)
 
-    async def _run(self, name: str, times: tuple[float, ...]) -> None:
+    async def _run(self, name: str, times: tuple[float, ...], missed: int) -> None:
+        self._schedules.missed(name, times[0], missed, self._clock())
         for time in times:
             if not self._is_enabled(name):
                 return
             await self._fulfil(self._schedules.claim(name, time))
 
-    async def _pass_over(self, name: str, handled: float) -> None:
-        self._schedules.pass_over(name, handled)
+    async def _pass_over(self, name: str, handled: float, missed: int) -> None:
+        self._schedules.pass_over(name, handled, missed, self._clock())
 
     async def _resume(self, schedule: Schedule) -> None:
+        """Goes on with a claim of an earlier runtime: targets that the journal knows of are done with, the others are requested."""
         known = self._schedules.journalled(schedule)
-        if known is not None:
-            self._finish(schedule, known)
-        elif schedule.enabled:
-            await self._fulfil(schedule)
+        if schedule.enabled or known:
+            await self._fulfil(schedule, only_known=not schedule.enabled)
         else:
             self._schedules.pass_over(schedule.name, schedule.claimed)
 
-    async def _fulfil(self, schedule: Schedule) -> None:
-        """Requests a claimed due time. What fails before the journal knows of it is journalled here."""
-        outcome = await self._ask(schedule.actor, schedule)
-        for pause in self._pauses:
-            if not self._may_begin_later(schedule, outcome):
+    async def _fulfil(self, schedule: Schedule, *, only_known: bool = False) -> None:
+        """Requests a claimed due time on every target that the journal has no entry of since. What cannot even begin is journalled here."""
+        known = self._schedules.journalled(schedule)
+        wanted = tuple(target for target in schedule.targets or ("",) if target not in known)
+        outcomes: dict[str, Outcome] = {}
+        for pause in (0.0, *self._pauses):
+            if not wanted or only_known:
                 break
             await asyncio.sleep(pause)
-            outcome = await self._ask(schedule.actor, schedule)
-        if self._schedules.journalled(schedule) is None:
-            number = self._journal.begin(schedule.actor, schedule.action, schedule.target, "not begun")
-            self._journal.finish(number, outcome.status, outcome.message)
-        self._finish(schedule, (outcome.status, outcome.message, outcome.job))
+            if outcomes and not self._is_enabled(schedule.name):
+                break
+            asked = tuple(target for target in wanted if target)
+            for target, outcome in zip(wanted, await self._ask(schedule.actor, schedule, asked), strict=True):
+                outcomes[target] = outcome
+            begun = self._schedules.journalled(schedule)
+            wanted = tuple(each for each in wanted if each not in begun and _is_unreachable(outcomes[each]))
+        begun = self._schedules.journalled(schedule)
+        for target, outcome in outcomes.items():
+            if target not in begun:
+                number = self._journal.begin(schedule.actor, schedule.action, target, "not begun")
+                self._journal.finish(number, outcome.status, outcome.message)
+        said = {target: Outcome(target, *known[target]) for target in known} | outcomes
+        self._finish(
+            schedule,
+            self._runs(schedule, Occasion.DUE, [said[each] for each in schedule.targets or ("",) if each in said]),
+        )
 
-    def _may_begin_later(self, schedule: Schedule, outcome: Outcome) -> bool:
-        unreachable = outcome.error is not None and isinstance(error_from_report(outcome.error), UnreachableError)
-        return unreachable and self._schedules.journalled(schedule) is None and self._is_enabled(schedule.name)
-
-    async def _ask(self, actor: str, schedule: Schedule) -> Outcome:
+    async def _ask(self, actor: str, schedule: Schedule, targets: tuple[str, ...]) -> tuple[Outcome, ...]:
+        """One outcome for each target, in their order; one for a standalone action."""
         try:
-            result = await self._request(actor, schedule.request())
+            result = await self._request(actor, schedule.request(targets))
         except QuarterdeckError as error:
-            return Outcome(schedule.target, "failed", error.message, error=error.report())
-        return result.outcomes[0]
+            return tuple(Outcome(each, "failed", error.message, error=error.report()) for each in targets or ("",))
+        return result.outcomes
 
-    def _finish(self, schedule: Schedule, outcome: tuple[str, str, str]) -> None:
-        self._schedules.finish(schedule.name, outcome, self._clock())
-        job = outcome[2]
-        if job:  # It may have ended before it was known to be this schedule's.
-            record = self._job(int(job.rpartition("/")[2]))
-            if record.state.final:
-                self._schedules.job_ended(record)
+    def _runs(self, schedule: Schedule, occasion: Occasion, outcomes: Sequence[Outcome]) -> list[ScheduleRun]:
+        due = schedule.claimed if occasion is Occasion.DUE else 0.0
+        now = self._clock()
+        return [ScheduleRun(due, now, occasion, each.address, each.status, each.message, each.job) for each in outcomes]
+
+    def _finish(self, schedule: Schedule, runs: list[ScheduleRun]) -> None:
+        self._schedules.finish(schedule.name, runs, runs[0].time if runs else self._clock())
+        for run in runs:
+            if run.job:  # It may have ended before it was known to be this schedule's.
+                record = self._job(int(run.job.rpartition("/")[2]))
+                if record.state.final:
+                    self._schedules.job_ended(record)
 
     def _is_enabled(self, name: str) -> bool:
         return any(schedule.name == name and schedule.enabled for schedule in self._schedules.all())
@@ -187,6 +203,10 @@ class Scheduler:
         if not times:
             return None
         return min(max(min(times) - self._clock(), 0.0) + _MARGIN, _LONGEST_WAIT)
+
+
+def _is_unreachable(outcome: Outcome) -> bool:
+    return outcome.error is not None and isinstance(error_from_report(outcome.error), UnreachableError)
 
 
 def _next(schedule: Schedule) -> float | None:

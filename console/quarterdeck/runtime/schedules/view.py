@@ -1,5 +1,8 @@
 """Schedules as resources of the kind `schedule`, and as documents."""
 
+from collections.abc import Sequence
+
+from quarterdeck.runtime.schedules.conflicts import Conflict
 from quarterdeck.runtime.schedules.rules import (
     Misfire,
     clock_change_notes,
@@ -9,7 +12,7 @@ from quarterdeck.runtime.schedules.rules import (
     parse_rule,
     rule_words,
 )
-from quarterdeck.runtime.schedules.schedule_store import Overlap, Schedule
+from quarterdeck.runtime.schedules.schedule_store import Overlap, Schedule, ScheduleRun
 from quarterdeck_api.catalogue import Column, ColumnType
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import UsageError
@@ -25,11 +28,14 @@ SCHEDULE_COLUMNS = (
     Column("target", "Target"),
 )
 
-#: What every screen and command about schedules has to say.
-HONESTY = (
+_HONESTY = (
     "Schedules run only while the runtime runs. Enabled schedules keep it running, but after a reboot nothing runs until the runtime is started "
     "again, unless its service is installed: `quarterdeck runtime install`."
 )
+_INSTALLED = "Schedules run while the runtime runs; its service is installed and starts it with the machine."
+
+#: Of what happened at earlier times, so many lines are shown.
+_SHOWN_RUNS = 25
 
 _BAD_OUTCOMES = ("failed", "dead", "refused", "unknown", "cancelled")
 _MISFIRE_WORDS = {
@@ -43,7 +49,12 @@ _OVERLAP_WORDS = {
 }
 
 
-def schedule_resource(schedule: Schedule) -> Resource:
+def honesty(installed: bool) -> str:
+    """What every screen and command about schedules has to say; `installed`: the runtime starts with the machine."""
+    return _INSTALLED if installed else _HONESTY
+
+
+def schedule_resource(schedule: Schedule, conflicts: Sequence[Conflict] = ()) -> Resource:
     """A schedule as a resource; times that are not known are empty."""
     try:
         upcoming = next_time(schedule.when(), schedule.handled)
@@ -51,17 +62,18 @@ def schedule_resource(schedule: Schedule) -> Resource:
     except UsageError as error:
         upcoming, broken = None, error.message
     health, state, reason = _condition(schedule, upcoming, broken)
+    if conflicts and health is Health.OK:
+        health, reason = Health.DEGRADED, conflicts[0].sentence(schedule.zone)
     off = {"schedule.enable": "it is enabled"} if schedule.enabled else {"schedule.disable": "it is disabled"}
-    links = [Link("target", schedule.target)] if schedule.target else []
-    if schedule.last_job:
-        links.append(Link("job", schedule.last_job))
+    links = [Link("target", target) for target in schedule.targets]
+    links += [Link("job", job) for job in schedule.last_job.split()]
     return Resource(
         str(schedule.address),
         f"{schedule.name} {schedule.created}",
         health,
         state,
         reason,
-        schedule.last if health is Health.DEGRADED else schedule.changed,
+        schedule.last if health is Health.DEGRADED and schedule.last else schedule.changed,
         (
             schedule.rule,
             schedule.zone,
@@ -69,17 +81,24 @@ def schedule_resource(schedule: Schedule) -> Resource:
             schedule.last or None,
             schedule.last_outcome,
             schedule.action,
-            schedule.target,
+            ", ".join(schedule.targets),
         ),
         links=tuple(links),
         actions_off=off,
     )
 
 
-def schedule_blocks(schedule: Schedule, now: float) -> list[Block]:
-    """What a schedule will do: when, how it goes about missed times and live jobs, and what it requests."""
+def schedule_blocks(
+    schedule: Schedule,
+    now: float,
+    runs: Sequence[ScheduleRun] = (),
+    conflicts: Sequence[Conflict] = (),
+    installed: bool = False,
+) -> list[Block]:
+    """What a schedule will do: when, how it goes about missed times and live jobs, what it requests, and what happened at earlier times."""
     try:
-        blocks: list[Block] = list(preview_document(schedule.rule, schedule.zone, now, schedule.created).blocks)
+        shown = preview_document(schedule.rule, schedule.zone, now, schedule.created, conflicts, installed)
+        blocks: list[Block] = list(shown.blocks)
     except UsageError as error:
         blocks = [TextBlock(f"{error.message}\n{error.remedy}", title="The rule cannot be read")]
     manner = (
@@ -90,11 +109,34 @@ def schedule_blocks(schedule: Schedule, now: float) -> list[Block]:
     asked = {**schedule.parameters, **schedule.settings}
     if asked:
         blocks.append(FactsBlock(tuple(Fact(name, str(value)) for name, value in asked.items()), "Asked for"))
+    if runs:
+        blocks.append(_history(schedule, runs))
     return blocks
 
 
-def preview_document(rule: str, zone: str, now: float, anchor: float) -> Document:
-    """A rule in words, its next five times with UTC offset, and what changes of the clocks do to it; raises UsageError."""
+def _history(schedule: Schedule, runs: Sequence[ScheduleRun]) -> Block:
+    rows = tuple(
+        (
+            moment_text(run.due, schedule.zone) if run.due else "",
+            run.occasion.value,
+            moment_text(run.time, schedule.zone),
+            run.target,
+            run.outcome,
+            run.job,
+            run.detail,
+        )
+        for run in runs[:_SHOWN_RUNS]
+    )
+    return TableBlock(("Due", "Occasion", "Requested", "On", "Outcome", "Job", "Detail"), rows, "What happened")
+
+
+def preview_document(
+    rule: str, zone: str, now: float, anchor: float, conflicts: Sequence[Conflict] = (), installed: bool = False
+) -> Document:
+    """A rule in words, its next five times with UTC offset, what changes of the clocks do to it, and what it comes into the way of.
+
+    Raises UsageError.
+    """
     read = parse_rule(rule, zone, anchor)
     words = rule_words(read, zone)
     times = tuple((moment_text(time, zone), moment_text(time, "UTC")) for time in next_times(read, now))
@@ -102,7 +144,9 @@ def preview_document(rule: str, zone: str, now: float, anchor: float) -> Documen
     blocks.append(TableBlock(("Local time", "UTC"), times, "Next times"))
     if notes := clock_change_notes(read, now):
         blocks.append(TextBlock("\n".join(notes), title="When the clocks change"))
-    blocks.append(TextBlock(HONESTY))
+    if conflicts:
+        blocks.append(TextBlock("\n".join(each.sentence(zone) for each in conflicts), title="Conflicts"))
+    blocks.append(TextBlock(honesty(installed)))
     return Document(f"{words[:1].upper()}{words[1:]}", tuple(blocks))
 
 
