@@ -35,13 +35,13 @@ class JobAsking:
             raise QuarterdeckError(f"{wanted.action} started no job: {outcome.message}", "see `quarterdeck journal`")
         return JobAddress(outcome.job)
 
-    async def wait(self, asker: JobAsker, job: JobAddress) -> JobOutcome:
-        """Answers when the job has ended; raises UsageError for the asker itself, and NotFoundError."""
+    async def wait(self, asker: JobAsker | None, job: JobAddress) -> JobOutcome:
+        """Answers when the job has ended, to a job or (None) to a client; raises UsageError for the asker itself, and NotFoundError."""
         address = Address.parse(job.address)
         if (address.backend, address.kind) != (CORE, "job") or not address.name.isdecimal():
             raise UsageError(f"{job.address} is not a job's address", "pass what submit gave", job.address)
         number = int(address.name)
-        if number == asker.job:
+        if asker is not None and number == asker.job:
             raise UsageError(f"job {number} cannot wait for itself", "wait for another job", job.address)
-        record = await self._jobs.wait(number, asker.job)
+        record = await self._jobs.wait(number, asker.job if asker is not None else 0)
         return JobOutcome(record.address, record.state, record.result, record.error)

@@ -14,8 +14,13 @@ from quarterdeck_api.resources import Address, Resource
 FIRST_CHUNK = 200
 CHUNK = 5_000
 
-#: Seconds between batches of one watch: at most 20 a second.
-INTERVAL = 0.05
+#: Seconds between batches of one watch while something changes all the time.
+INTERVAL = 0.06
+#: Batches that may follow one another at once after a quiet time, so that what begins and ends within milliseconds is seen to end. With the
+#: interval they are at most 20 in any second.
+BURST = 3
+#: Seconds between the batches of a burst: changes that belong together come together.
+_BURST_INTERVAL = 0.004
 
 #: Rows that a filter looks at before others get their turn.
 _FILTER_SLICE = 1_000
@@ -134,6 +139,8 @@ class WatchManager:
 
     async def _serve(self, watch: _Watch) -> None:
         await self._send_snapshot(watch)
+        loop = asyncio.get_running_loop()
+        credit, counted = BURST - 1.0, loop.time()
         while True:
             await watch.wake.wait()
             slow = await self._outlet.room()
@@ -141,7 +148,11 @@ class WatchManager:
                 await self._send_snapshot(watch)
             else:
                 await self._send_deltas(watch)
-            await asyncio.sleep(self._interval)
+            now = loop.time()
+            credit, counted = min(credit + (now - counted) / self._interval, float(BURST)) - 1.0, now
+            await asyncio.sleep(
+                min(_BURST_INTERVAL, self._interval) if credit >= 1.0 else (1.0 - credit) * self._interval
+            )
 
     async def _send_snapshot(self, watch: _Watch) -> None:
         """Sends everything the watch selects; what changes meanwhile is dirty and follows as deltas."""
