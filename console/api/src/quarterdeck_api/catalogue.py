@@ -116,9 +116,10 @@ class ProcessTypeInfo(Struct, frozen=True, omit_defaults=True):
     """A type of managed process: how it is started, how it is known to be well, and how it is limited.
 
     Either `implementation` is an import string of `def run(process: ManagedProcess) -> None`, or `command` is a program with its arguments,
-    in which `{NAME}` stands for a parameter. One with an implementation beats; without a beat for `heartbeat_timeout` seconds it counts as
-    hung and is started again. `ready_timeout` and `grace` (for draining, when it is stopped) in seconds, `memory_limit` in megabytes (0:
-    none), `cpu_limit` in cores (0: none).
+    in which `{NAME}` stands for a parameter and `{python}` for the plugin's interpreter. One with an implementation beats; without a beat
+    for `heartbeat_timeout` seconds it counts as hung and is started again. `ready_timeout` and `grace` (for draining, when it is stopped) in
+    seconds. `memory_limit` in megabytes (0: none) is watched for the process with everything that it has started; `cpu_limit` in cores (0:
+    none), rounded up, is to how many processors they are bound, on Linux.
     """
 
     id: str

@@ -253,7 +253,7 @@ def _process_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
 def _command_faults(process: ProcessTypeInfo) -> Iterator[ErrorReport]:
     if process.command and not process.command[0].strip():
         yield _fault(f"the command of process {process.id!r} names no program", "put the program first")
-    known = [str(name) for name in process.parameters["properties"]]
+    known = ["python", *(str(name) for name in process.parameters["properties"])]  # The first is the interpreter.
     for name in (name for word in process.command for name in _PLACEHOLDER.findall(word)):
         if name not in known:
             yield _fault(

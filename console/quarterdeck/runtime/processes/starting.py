@@ -109,12 +109,17 @@ def launch_process_guard(
         listener.close()
 
 
-def command_line(info: ProcessTypeInfo, parameters: dict[str, Any]) -> list[str]:
-    """A program's arguments with its parameters in their places; raises UsageError for a place that has none."""
+def command_line(info: ProcessTypeInfo, parameters: dict[str, Any], interpreter: str = sys.executable) -> list[str]:
+    """A program's arguments with its parameters in their places, and the plugin's interpreter in that of `{python}`.
+
+    Raises UsageError for a place that has no parameter.
+    """
     properties: dict[str, Any] = info.parameters.get("properties", {})
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
+        if name == "python" and name not in properties:
+            return interpreter
         if name not in parameters:
             raise UsageError(f"{info.id} wants a parameter {name!r} on its command line", "give it, or declare it")
         if properties.get(name, {}).get("format") == "secret":
@@ -129,7 +134,7 @@ def command_line(info: ProcessTypeInfo, parameters: dict[str, Any]) -> list[str]
 
 def _command(files: GuardFiles, start: InstanceStart) -> list[str]:
     if not start.info.implementation:
-        words = command_line(start.info, start.parameters)
+        words = command_line(start.info, start.parameters, start.plugin.interpreter or sys.executable)
         return [sys.executable, "-I", "-S", str(leash.__file__), *words]
     told = ProcessStart(
         name=start.name,
