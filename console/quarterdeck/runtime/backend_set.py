@@ -26,7 +26,7 @@ class BackendSet:
     """Makes registry, store and hosts follow the settings and what is installed.
 
     `start_host` starts the host of a plugin with all of its backends, `host_jobs` gives the jobs that run in a plugin's host,
-    `retire_workers` ends the workers of plugins once they are idle.
+    `renew` has workers end once they are idle, and managed processes start again, for the code of their plugins has changed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class BackendSet:
         opening: BackendOpening,
         start_host: Callable[[PluginStatus], Awaitable[None]],
         host_jobs: Callable[[str], Collection[int]] = lambda _: (),
-        retire_workers: Callable[[Collection[str]], None] = lambda _: None,
+        renew: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self._paths = paths
         self._registry = registry
@@ -47,7 +47,7 @@ class BackendSet:
         self._opening = opening
         self._start_host = start_host
         self._host_jobs = host_jobs
-        self._retire_workers = retire_workers
+        self._renew = renew
         self._one_at_a_time = asyncio.Lock()
         self.waiting: frozenset[str] = frozenset()
 
@@ -101,8 +101,8 @@ class BackendSet:
             for backend in self._registry.backends(plugin):
                 await self._close(backend.name)
         self._registry.set_plugins(found.statuses)
-        self._retire_workers(found.changed)
         self._registry.hold("turnover", found.waiting, _HELD)
+        self._renew(found.changed)
 
     async def start_hosts(self) -> None:
         """Starts the hosts of all plugins that are ready, one by one."""

@@ -11,6 +11,7 @@ from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.plugin_following import PluginFollowing
 from quarterdeck.runtime.policy import Standing, Wish, check
+from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck_api.catalogue import ActionInfo, Danger
@@ -32,6 +33,9 @@ _DANGERS = {
     "enable": Danger.NONE,
     "disable": Danger.NONE,
 }
+#: Seconds that managed processes get to drain before the client is told that it has to wait on.
+_DRAIN_SECONDS = 20.0
+
 _OUTCOMES = ("done", "failed")
 
 
@@ -60,6 +64,7 @@ class PluginChanges:
         settings: Callable[[], Settings],
         following: PluginFollowing,
         waiting: Callable[[], Collection[str]],
+        processes: ManagedProcesses,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -68,6 +73,7 @@ class PluginChanges:
         self._settings = settings
         self._following = following
         self._waiting = waiting
+        self._processes = processes
         self._under_way: dict[int, _UnderWay] = {}
 
     @property
@@ -106,11 +112,16 @@ class PluginChanges:
         return self._state(change)
 
     async def proceed(self, session: ClientSession, asked: PluginChangeNumber) -> PluginChangeState:
-        """Whether the files may be changed: once no job of the held plugins runs, or at once with `now`; then their hosts are ended."""
+        """Whether the files may be changed: once no job of the held plugins runs, or at once with `now`.
+
+        Then their managed processes are drained, and their hosts ended; they start again when the change has ended.
+        """
         change = self._of(session, asked.change)
         state = self._state(change)
         if state.running and not asked.now:
             return state
+        if not await self._processes.ended(change.change.hold, _DRAIN_SECONDS):
+            return PluginChangeState(change.number, False, state.running)
         for plugin in change.change.hold:
             await self._hosts.stop_plugin(plugin, f"plugin {plugin} is being changed: {change.change.verb}")
         return PluginChangeState(change.number, True, state.running)
@@ -147,6 +158,7 @@ class PluginChanges:
             await self._following.reload({*change.change.hold, *renewed})
         finally:
             self._registry.hold(change.holder, (), "")
+            self._processes.renew(change.change.hold)
             self._jobs.on_free()
 
     def _state(self, change: _UnderWay) -> PluginChangeState:

@@ -117,6 +117,27 @@ def test_an_upgrade_lets_running_jobs_end_with_their_code(
     until(lambda: not Path(record.result["prefix"]).exists())
 
 
+def test_its_processes_go_over_to_another_version_and_wait_for_it_when_it_is_gone(
+    instance: Any, installed: Any, lodger: Callable[..., Path], until: Callable[..., None]
+) -> None:
+    def guest() -> str:
+        """What the process says of itself, or why it does not run."""
+        found = installed.get("process")
+        [resource] = [each for each in found.resources if each.name == "g1"]
+        cells = dict(zip(found.columns["core"], resource.cells, strict=True))
+        return f"{resource.state} {cells['message']} {resource.reason}"
+
+    assert quarterdeck(instance, "processes", "create", "lodger.guest", "g1")[0] == 0
+    until(lambda: guest().startswith("running 1.0 in"))
+    changed(instance, "upgrade", "lodger", "--from", str(lodger("2.0")))
+    until(lambda: guest().startswith("running 2.0 in"))
+    changed(instance, "remove", "lodger")
+    until(lambda: "there is no plugin 'lodger'" in guest())
+    changed(instance, "install", str(lodger("1.0")), "--own-environment")
+    until(lambda: guest().startswith("running 1.0 in"))
+    assert quarterdeck(instance, "processes", "remove", "g1", "--yes")[0] == 0
+
+
 def test_removing_it_lets_running_jobs_end_and_keeps_their_records(
     instance: Any, installed: Any, tmp_path: Path, until: Callable[..., None]
 ) -> None:
@@ -227,6 +248,7 @@ def test_in_the_shared_environment_an_upgrade_waits_for_jobs(
     assert not list(fresh.packages.glob("quarterdeck_lodger*"))
     fresh.done("plugin", "install", first, "--yes")
     assert fresh.done("plugin", "install", first, "--yes") == ""
+    fresh.done("processes", "create", "lodger.guest", "g1")
     go = tmp_path / "go"
     job = fresh.done("do", "room.stay", "lodger/room/r1", "--until", str(go), "--no-wait").strip()
     until(lambda: json.loads(fresh.done("jobs", "show", job, "--json"))["state"] == "running")
@@ -247,7 +269,10 @@ def test_in_the_shared_environment_an_upgrade_waits_for_jobs(
     assert json.loads(fresh.done("jobs", "show", job, "--json"))["result"]["leaving"] == "1.0"
     later = json.loads(fresh.done("do", "room.stay", "lodger/room/r1", "--json"))
     assert later["result"]["leaving"] == "2.0" and later["result"]["prefix"] == str(fresh.folder)
+    until(lambda: "2.0 in" in fresh.done("processes", "list"))
     fresh.done("plugin", "remove", "lodger", "--yes")
+    until(lambda: "there is no plugin 'lodger'" in fresh.done("processes", "list"))
+    fresh.done("processes", "remove", "g1", "--yes")
     assert not list(fresh.packages.glob("quarterdeck_lodger*"))
     assert fresh.run("get", "room")[0] == 2
     outcomes = [each["outcome"] for each in json.loads(fresh.done("journal", "--json")) if "upgrade" in each["action"]]

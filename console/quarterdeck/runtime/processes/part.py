@@ -1,7 +1,7 @@
 """Managed processes as one part of the runtime: its pieces put together, and what the others see of it."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from random import Random
 
@@ -123,6 +123,16 @@ class ManagedProcesses:
         """The state of a plugin's host changed."""
         if self._host_side.ready(plugin):
             self._supervisor.host_ready(plugin)
+
+    def renew(self, plugins: Collection[str]) -> None:
+        """Has the processes of these plugins drain and start again, for their code is another now, or is gone: then they wait for it."""
+        self._supervisor.restart(self._supervisor.of_plugins(plugins))
+
+    async def ended(self, plugins: Collection[str], timeout: float) -> bool:
+        """Has the processes of plugins that are held drain and end; False when one is still there after `timeout` seconds."""
+        mine = self._supervisor.of_plugins(plugins)
+        self._supervisor.restart(each for each in mine if each.alive)
+        return await self._supervisor.until(lambda: not any(each.alive for each in mine), timeout)
 
     def blocks(self, name: str) -> list[Block]:
         """What describes a process; raises NotFoundError."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from random import Random
 from typing import Any
 
@@ -109,6 +109,10 @@ class ProcessSupervisor:
             self._begin_anew(instance)
             self._publish(instance.record.process)
         self.wake()
+
+    def of_plugins(self, plugins: Collection[str]) -> list[Instance]:
+        """The instances of these plugins."""
+        return [each for each in self._instances.values() if self._plugin_of(each) in plugins]
 
     def report(self, plugin: str, report: ProcessReport) -> Instance | None:
         """A host tells of an instance; gives it unless it is unknown."""

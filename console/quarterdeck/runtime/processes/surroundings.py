@@ -89,7 +89,7 @@ class ProcessSurroundings:
 
     def start_of(self, spec: ProcessSpec, number: int, token: str) -> InstanceStart:
         """Everything that an instance's start needs; raises UsageError or UnreachableError for what is missing."""
-        plugin = self._registry.plugin(spec.plugin)
+        plugin = self._environment.plugin(spec.plugin)
         info = self.known_type(spec.plugin, spec.process_type)
         if info is None:
             raise UsageError(

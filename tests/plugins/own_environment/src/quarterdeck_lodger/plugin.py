@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from quarterdeck_api import API_VERSION
 from quarterdeck_api.catalogue import Column, PluginInfo, RunsIn
-from quarterdeck_api.declarations import Action, BackendType, JobType, Kind
+from quarterdeck_api.declarations import Action, BackendType, JobType, Kind, ProcessType
 from quarterdeck_api.hooks import hookimpl
 from quarterdeck_lodger import VERSION
 
@@ -48,3 +48,8 @@ def quarterdeck_jobs() -> list[JobType]:
             "lodger.host-stay", "Stay in the host", "quarterdeck_lodger.room:host_stay", RunsIn.HOST, max_attempts=1
         ),
     ]
+
+
+@hookimpl
+def quarterdeck_processes() -> list[ProcessType]:
+    return [ProcessType("lodger.guest", "Guest", implementation="quarterdeck_lodger.room:guest")]

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from quarterdeck_api.backend import WatchContext
-from quarterdeck_api.jobs import JobContext, JobValue
+from quarterdeck_api.jobs import HostJobContext, JobContext, JobValue
+from quarterdeck_api.process import ManagedProcess
 from quarterdeck_api.resources import Synced, Upsert
 from quarterdeck_lodger import VERSION
 
@@ -40,7 +41,7 @@ def stay(context: JobContext) -> JobValue:
     return JobValue(farewell())
 
 
-async def host_stay(context: JobContext) -> JobValue:
+async def host_stay(context: HostJobContext) -> JobValue:
     context.step("staying")
     until = str(context.spec.parameters.get("until", ""))
     while until and not Path(until).exists():
@@ -49,3 +50,9 @@ async def host_stay(context: JobContext) -> JobValue:
     from quarterdeck_lodger.leaving import farewell
 
     return JobValue(farewell())
+
+
+def guest(process: ManagedProcess) -> None:
+    process.ready(f"{VERSION} in {sys.prefix}")
+    while not process.wait_drain(60.0):
+        pass
