@@ -1,161 +1,56 @@
-"""Backends of every type, each open in a real host under the real supervisor."""
+"""Backends of every type, each open in a real host of the testing kit."""
 
-import asyncio
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
 
-from quarterdeck.config.paths import HOME_VARIABLE, instance_paths
-from quarterdeck.loading.plugins import load_plugins
-from quarterdeck.runtime.hosts.supervisor import HostedBackend, HostSupervisor
-from quarterdeck_api.catalogue import Catalogue, PluginStatus
-from quarterdeck_api.errors import ErrorReport
-from quarterdeck_api.host_protocol import JobCheckpoint, JobProgress
-from quarterdeck_api.protocol import BackendState
-from quarterdeck_api.resources import Change, Synced
-from quarterdeck_api.wire import Method
+from quarterdeck_api.testing import FakeRuntime, HostedBackend
 
-P = TypeVar("P")
-R = TypeVar("R")
-T = TypeVar("T")
+PLUGINS = Path(__file__).parents[1] / "plugins"
 
-EXEMPLARY = Path(__file__).parents[1] / "plugins" / "exemplary"
-
-#: Every backend type: plugin, backend, settings.
-BACKENDS = {
-    "ainode.local": ("ainode", HostedBackend("ainode", "ainode.local", {}, embedded=True)),
-    "exemplary": ("exemplary", HostedBackend("plant", "exemplary", {"nodes": 4, "password": "not to be seen"})),
-    "exemplary.many": ("exemplary", HostedBackend("crowd", "exemplary.many", {"rows": 1000})),
+#: Every backend type: the plugin's entry-point module, the backend's name, its settings.
+BACKENDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "ainode.local": ("quarterdeck_ainode.plugin", "ainode", {}),
+    "exemplary": ("quarterdeck_exemplary.plugin", "plant", {"nodes": 4, "password": "not to be seen"}),
+    "exemplary.many": ("quarterdeck_exemplary.plugin", "crowd", {"rows": 1000}),
+    "million": ("quarterdeck_million.plugin", "million", {}),
+    "million.store": ("quarterdeck_million.plugin", "shop", {"rows": 23, "filters": False}),
+    "editable": ("quarterdeck_editable.plugin", "editable", {"password": "not to be seen"}),
+    "editable.shelf": ("quarterdeck_editable.plugin", "shelf", {"notes": 1}),
 }
 
-#: Seconds that anything awaited here may take; only a test that fails waits so long.
-_PATIENCE = 60.0
 
+class Opened:
+    """One backend with the host that it is open in."""
 
-class _Listener:
-    """Keeps what a supervisor reports; jobs are nothing to it."""
-
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-
-    def begin(self, backend: str) -> None:
-        self.changes.clear()
-
-    def apply(self, backend: str, changes: tuple[Change, ...]) -> None:
-        self.changes += changes
-
-    def set_backend(self, state: BackendState) -> None:
-        if state.state == "connecting":
-            self.changes.clear()
-
-    def on_progress(self, progress: JobProgress) -> None: ...
-
-    def on_checkpoint(self, checkpoint: JobCheckpoint) -> None: ...
-
-    def on_ended(self, job: int, token: int) -> None: ...
-
-    def on_lost(self, job: int, token: int, error: ErrorReport) -> None: ...
-
-    def on_free(self) -> None: ...
-
-
-class HostedSubject:
-    """One backend in a host of its own; a Subject of the contract."""
-
-    def __init__(self, plugin: PluginStatus, backend: HostedBackend, logs: Path) -> None:
-        self.backend = backend
-        self.logs = logs
-        self._plugin = plugin
-        self._runner = asyncio.Runner()
-        self._listener = _Listener()
-        self._hosts: HostSupervisor | None = None
-        self.run(self._open())
-
-    @property
-    def name(self) -> str:
-        return self.backend.name
-
-    @property
-    def catalogue(self) -> Catalogue:
-        assert self._plugin.catalogue is not None
-        return self._plugin.catalogue
-
-    @property
-    def changes(self) -> Sequence[Change]:
-        return self._listener.changes
-
-    async def ask(self, method: Method[P, R], params: P) -> R:
-        assert self._hosts is not None
-        return await self._hosts.call(self.name, method, params, _PATIENCE)
-
-    def run(self, work: Any) -> Any:
-        return self._runner.run(work)
+    def __init__(self, backend_type: str) -> None:
+        module, name, settings = BACKENDS[backend_type]
+        paths = [PLUGINS / name for name in ("exemplary", "million", "editable")]
+        self.runtime = FakeRuntime(module, paths=paths)
+        self.backend: HostedBackend = self.runtime.open(name, backend_type, settings)
 
     @property
     def host(self) -> psutil.Process:
-        assert self._hosts is not None
-        return psutil.Process(self._hosts.status()[0].pid)
+        return psutil.Process(self.runtime.pid)
 
-    async def retry(self) -> None:
-        """Closes the backend and opens it anew; returns once it has said everything again."""
-        assert self._hosts is not None
-        await self._hosts.retry(self.name)
-        await self._synced()
-
-    async def stuck_calls(self) -> int:
-        """Threads of the host that did not come back, as its next heartbeat says."""
-        assert self._hosts is not None
-        await asyncio.sleep(2.5)
-        return self._hosts.status()[0].stuck_calls
-
-    async def _open(self) -> None:
-        self._hosts = HostSupervisor(self._listener, self._listener, self.logs)
-        await self._hosts.start_plugin(self._plugin, [self.backend])
-        await self._synced()
-
-    async def _synced(self) -> None:
-        async with asyncio.timeout(_PATIENCE):
-            while not any(isinstance(change, Synced) for change in tuple(self._listener.changes)):
-                await asyncio.sleep(0.02)
-
-    def close(self) -> None:
-        hosts, self._hosts = self._hosts, None
-        if hosts is not None:
-            self.run(hosts.close())
-            self._runner.close()
-
-
-@pytest.fixture(scope="session")
-def open_subject() -> Iterator[Callable[[str], HostedSubject]]:
-    """Opens a backend by its type; all are closed when the session ends."""
-    home = Path(tempfile.mkdtemp(prefix="qd-"))
-    variables = {**os.environ, HOME_VARIABLE: str(home), "QUARTERDECK_PLUGIN_PATH": str(EXEMPLARY)}
-    statuses = {
-        status.id: status for status in load_plugins(instance_paths(variables), environment=variables, limit=60)
-    }
-    opened: list[HostedSubject] = []
-
-    def open_one(backend_type: str) -> HostedSubject:
-        plugin, backend = BACKENDS[backend_type]
-        opened.append(HostedSubject(statuses[plugin], backend, home / f"logs-{len(opened)}"))
-        return opened[-1]
-
-    yield open_one
-    for subject in opened:
-        subject.close()
-    shutil.rmtree(home, ignore_errors=True)
+    def close(self) -> int:
+        """Ends the host; its exit code."""
+        return self.runtime.close()
 
 
 @pytest.fixture
 def tested_types() -> frozenset[str]:
     """The backend types that the suite tests."""
     return frozenset(BACKENDS)
+
+
+@pytest.fixture(scope="session")
+def open_backend() -> Callable[[str], Opened]:
+    """Opens a backend by its type in a host of its own."""
+    return Opened
 
 
 @pytest.fixture(scope="module", params=list(BACKENDS))
@@ -165,8 +60,8 @@ def backend_type(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def subject(backend_type: str, open_subject: Callable[[str], HostedSubject]) -> Iterator[HostedSubject]:
+def opened(backend_type: str) -> Iterator[Opened]:
     """One open backend, shared by the checks of a module."""
-    opened = open_subject(backend_type)
-    yield opened
-    opened.close()
+    found = Opened(backend_type)
+    yield found
+    found.close()

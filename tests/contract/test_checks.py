@@ -5,12 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from quarterdeck_api.backend import Choice
+from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import ActionInfo, Catalogue, Column, ColumnType, KindInfo, PluginInfo
 from quarterdeck_api.documents import Document, Fact, FactsBlock
-from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnreachableError
-from quarterdeck_api.host_protocol import BACKEND_DESCRIBE, BACKEND_PARAMETERS, BACKEND_PROBE
+from quarterdeck_api.editing import EditableText, TextChange, TextParams, TextPut
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError, RefusedError, UnreachableError, UsageError
+from quarterdeck_api.host_protocol import (
+    BACKEND_BROWSE,
+    BACKEND_DESCRIBE,
+    BACKEND_GET_TEXT,
+    BACKEND_METRICS,
+    BACKEND_PARAMETERS,
+    BACKEND_PROBE,
+    BACKEND_PUT_TEXT,
+)
+from quarterdeck_api.metrics import MetricSeries, MetricsResult
 from quarterdeck_api.protocol import CompleteResult
 from quarterdeck_api.resources import Change, Link, Resource, Synced, Upsert
 from quarterdeck_api.testing import contract
@@ -123,3 +135,125 @@ def test_secrets_are_found_in_values_errors_and_files(tmp_path: Path) -> None:
     (tmp_path / "deep" / "log").write_bytes(b"\x00pa55word\xff")
     (tmp_path / "fine").write_text("nothing", encoding="utf-8")
     assert contract.files_with(tmp_path, "pa55word") == [tmp_path / "deep" / "log"]
+
+
+def row(number: int, **more: Any) -> Resource:
+    return Resource(f"plant/series/s{number}", f"s{number}", **more)
+
+
+def pages(*sizes: int, **spoiled: Any) -> Any:
+    """A browsed kind that is right, but for what the test spoils: `wrong` gets the request and the right page."""
+    total = sum(sizes)
+    wrong = spoiled.get("wrong", lambda request, page: page)
+
+    def answer(request: BrowseRequest) -> Any:
+        if request.cursor and not request.cursor.isdecimal():
+            return spoiled.get("bad_cursor", UsageError("not a cursor", "begin anew"))
+        numbers = [number for number in range(total) if request.filter in f"s{number}"]
+        start = max(len(numbers) - request.limit, 0) if request.last else int(request.cursor or 0)
+        end = min(start + request.limit, len(numbers))
+        page = Page(
+            tuple(row(number) for number in numbers[start:end]),
+            str(end) if end < len(numbers) else "",
+            str(max(start - request.limit, 0)) if start else "",
+            start,
+            len(numbers),
+        )
+        return wrong(request, page)
+
+    return answer
+
+
+def twice(request: BrowseRequest, page: Page) -> Page:
+    return page if not request.cursor else replace(page, resources=(row(0), *page.resources[1:]))
+
+
+def gap_on_the_way_back(request: BrowseRequest, page: Page) -> Page:
+    return page if request.cursor != "7" else replace(page, previous="1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (pages(20, wrong=twice), "plant/series/s0 is on two pages"),
+        (pages(20, wrong=gap_on_the_way_back), "on the way back"),
+        (pages(20, wrong=lambda asked, page: replace(page, total=19)), "its total is 19, but it has 20"),
+        (pages(20, wrong=lambda asked, page: replace(page, start=3)), "says that it starts at 3"),
+        (pages(20, wrong=lambda asked, page: replace(page, resources=(row(1, cells=(1,)),))), "has 1 cells"),
+        (pages(20, wrong=lambda asked, page: replace(page, next="1") if asked.last else page), "has one after it"),
+        (
+            pages(20, wrong=lambda asked, page: replace(page, resources=page.resources[:1]) if asked.last else page),
+            "does not end with plant/series/s19",
+        ),
+        (pages(20, bad_cursor=Page(())), "a cursor that it has never given is accepted"),
+        (pages(20, wrong=lambda asked, page: UnreachableError("gone")), "could not be had: gone"),
+    ],
+)
+def test_faults_in_pages_are_found(answer: Any, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        asyncio.run(contract.check_pages(Played(answers={BACKEND_BROWSE.name: answer})))
+
+
+@pytest.mark.parametrize("sizes", [(0,), (3,), (7,), (8,), (14,), (400,)])
+def test_pages_that_are_right_pass(sizes: tuple[int, ...]) -> None:
+    played = Played(answers={BACKEND_BROWSE.name: pages(*sizes), BACKEND_DESCRIBE.name: FULL})
+    for check in (contract.check_pages, contract.check_filters, contract.check_browsed_documents):
+        asyncio.run(check(played))
+
+
+def test_a_filter_that_loses_what_it_names_is_found() -> None:
+    answer = pages(20, wrong=lambda asked, page: replace(page, resources=()) if asked.filter else page)
+    with pytest.raises(AssertionError, match="the filter 's0' does not leave plant/series/s0"):
+        asyncio.run(contract.check_filters(Played(answers={BACKEND_BROWSE.name: answer})))
+
+
+def texts(**spoiled: Any) -> dict[str, Any]:
+    """A backend with texts that is right, but for what the test spoils."""
+    kept = {"text": "one\n"}
+
+    def get(asked: TextParams) -> Any:
+        if "no such name" in asked.address:
+            return spoiled.get("missing", NotFoundError("there is none", "look elsewhere"))
+        return EditableText(kept["text"], "", "1")
+
+    def put(wanted: TextPut) -> Any:
+        if wanted.version != "1":
+            return spoiled.get("conflict", RefusedError("changed meanwhile", "get it again"))
+        if spoiled.get("careless"):
+            kept["text"] = wanted.text
+        return TextChange(spoiled.get("diff", "" if wanted.text == kept["text"] else "+more"))
+
+    return {BACKEND_GET_TEXT.name: get, BACKEND_PUT_TEXT.name: put}
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (texts(diff="+more"), "as it is would change something"),
+        (texts(careless=True), "a dry run has changed the text"),
+        (texts(conflict=TextChange("")), "in place of a version that it does not have"),
+        (texts(conflict=UsageError("wrong", "x")), "another version is usage, not refused"),
+        (texts(conflict=RefusedError("no")), "without a sentence or a remedy"),
+        (texts(missing=EditableText("")), "which does not exist, has a text"),
+    ],
+)
+def test_faults_in_texts_are_found(answers: dict[str, Any], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        asyncio.run(contract.check_texts(Played(node(), answers=answers)))
+    asyncio.run(contract.check_texts(Played(node(), answers=texts())))
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        ([MetricSeries("load", (1.0,), (1.0,)), MetricSeries("load", (), ())], "has a metric twice"),
+        ([MetricSeries("load", (1.0, 2.0), (1.0,))], "of other lengths"),
+        ([MetricSeries("load", (2.0, 1.0), (1.0, 1.0))], "do not ascend"),
+        ([MetricSeries("load", (1.0,), (1.0,)), MetricSeries("heat", (1.0,), (1.0,))], "asked for load, it gives"),
+    ],
+)
+def test_faults_in_metrics_are_found(series: list[MetricSeries], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        asyncio.run(
+            contract.check_metrics(Played(node(), answers={BACKEND_METRICS.name: MetricsResult(tuple(series))}))
+        )

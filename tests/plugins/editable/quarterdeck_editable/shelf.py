@@ -190,12 +190,11 @@ class ShelfBackend:
 
     def _flood(self, options: LogOptions, context: LogContext) -> None:
         """A million lines when it is read to its end; when it is followed, as many as can be made."""
-        number = 0
+        number = max(1_000_000 - options.tail, 0) if options.tail and not options.follow else 0
         while not context.stopped and (options.follow or number < 1_000_000):
-            context.write(
-                [f"{each:09d} the quick brown fox jumps over the lazy dog" for each in range(number, number + 1000)]
-            )
-            number += 1000
+            end = number + 1000 if options.follow else min(number + 1000, 1_000_000)
+            context.write([f"{each:09d} the quick brown fox jumps over the lazy dog" for each in range(number, end)])
+            number = end
 
     def _put(self, note: _Note, text: str) -> None:
         with self._lock:

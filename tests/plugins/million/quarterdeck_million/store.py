@@ -63,10 +63,14 @@ class StoreBackend:
         return Document(found.name, (FactsBlock(tuple(facts)),))
 
     def _selected(self, request: BrowseRequest) -> range:
-        """The numbers of the rows that pass the filter: a word of digits selects those that end with it."""
+        """The numbers of the rows that pass the filter: digits select those that end with them, a name what bears it."""
         digits = request.filter.strip()
         if not digits or not self._settings.filters:
             return range(self._settings.rows)
+        if digits.startswith("s"):
+            digits = digits.rpartition("@")[2].removeprefix("s")
+            found = int(digits) if digits.isdecimal() else self._settings.rows
+            return range(found, min(found + 1, self._settings.rows))
         if not digits.isdecimal():
             return range(0)
         return range(int(digits), self._settings.rows, 10 ** len(digits))

@@ -1,15 +1,20 @@
 """The contract between a backend and the console, as checks that raise AssertionError with a sentence.
 
-A check is given a Subject: one open backend in a real host. It looks at what the backend has emitted, or asks it as the runtime would.
+A check is given a Subject: one open backend in a real host. It looks at what the backend has emitted, or asks it as the runtime would. `CHECKS`
+are all of them; a plugin's suite runs each against each of its backends::
+
+    @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+    def test_contract(backend: HostedBackend, check: contract.Check) -> None:
+        backend.check(check)
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from quarterdeck_api.backend import ActionRequest
-from quarterdeck_api.catalogue import ActionInfo, Catalogue, Column, ColumnType
+from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnsupportedError
 from quarterdeck_api.host_protocol import (
@@ -22,49 +27,22 @@ from quarterdeck_api.host_protocol import (
 )
 from quarterdeck_api.parameters import check_value, fields
 from quarterdeck_api.protocol import AddressParams, CompleteParams, ParametersParams
-from quarterdeck_api.resources import Address, Cell, Change, Resource, Synced, Upsert
+from quarterdeck_api.resources import Address, Synced
+from quarterdeck_api.testing.browsing import check_browsed_documents, check_filters, check_pages
+from quarterdeck_api.testing.streams import check_live_documents, check_logs, check_metrics, check_reports
+from quarterdeck_api.testing.subject import (
+    Subject,
+    actions_of,
+    check_resource_cells,
+    resources,
+    sample,
+)
+from quarterdeck_api.testing.texts import check_texts
 from quarterdeck_api.wire import Method
 
-P = TypeVar("P")
-R = TypeVar("R")
+__all__ = ["Subject", "resources"]
 
-#: Resources of each kind that a check asks about one by one; what a backend emits is looked at in full.
-SAMPLE = 20
-
-_WHOLE = (ColumnType.INTEGER, ColumnType.BYTES)
-_NUMBERS = (ColumnType.NUMBER, ColumnType.FRACTION, ColumnType.DURATION, ColumnType.TIMESTAMP)
-
-
-class Subject(Protocol):
-    """One open backend that is tested."""
-
-    @property
-    def name(self) -> str:
-        """The backend's name."""
-        ...
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """What its plugin declares."""
-        ...
-
-    @property
-    def changes(self) -> Sequence[Change]:
-        """What the backend has emitted, up to and including `Synced` for all its kinds."""
-        ...
-
-    async def ask(self, method: Method[P, R], params: P) -> R:
-        """Asks the backend through its host; raises what the host reports."""
-        ...
-
-
-def resources(subject: Subject) -> dict[str, Resource]:
-    """The resources that the backend has, by address, as the changes leave them."""
-    found: dict[str, Resource] = {}
-    for change in subject.changes:
-        if isinstance(change, Upsert):
-            found[change.resource.address] = change.resource
-    return found
+Check = Callable[[Any], Awaitable[None] | None]
 
 
 def check_identity(subject: Subject) -> None:
@@ -97,13 +75,7 @@ def check_relations(subject: Subject) -> None:
 def check_cells(subject: Subject) -> None:
     """Cells are as many as columns, and each is of its column's type or empty."""
     for resource in resources(subject).values():
-        kind = subject.catalogue.kind(resource.kind)
-        columns = kind.columns if kind else ()
-        assert len(resource.cells) == len(columns), (
-            f"{resource.address} has {len(resource.cells)} cells, not {len(columns)}"
-        )
-        for column, cell in zip(columns, resource.cells, strict=True):
-            assert _fits(column, cell), f"{resource.address}: {cell!r} is no {column.type.value} ({column.id})"
+        check_resource_cells(subject, resource)
 
 
 def check_synced(subject: Subject) -> None:
@@ -116,7 +88,7 @@ def check_synced(subject: Subject) -> None:
 
 async def check_documents(subject: Subject) -> None:
     """Each resource is described by a document with a title, or none is because the backend cannot."""
-    for resource in _sample(subject):
+    for resource in sample(subject):
         try:
             document = await subject.ask(BACKEND_DESCRIBE, AddressParams(resource.address))
         except UnsupportedError:
@@ -127,8 +99,8 @@ async def check_documents(subject: Subject) -> None:
 
 async def check_own_parameters(subject: Subject) -> None:
     """For every action with parameters of the resource's own there is a schema that forms understand, with defaults that it allows."""
-    for resource in _sample(subject):
-        for action in _actions(subject, resource):
+    for resource in sample(subject):
+        for action in actions_of(subject, resource):
             if not action.own_parameters or action.id in resource.actions_off:
                 continue
             schema = await subject.ask(BACKEND_PARAMETERS, ParametersParams(action.id, resource.address))
@@ -139,8 +111,8 @@ async def check_own_parameters(subject: Subject) -> None:
 
 async def check_completion(subject: Subject, prefixes: Sequence[str] = ("", "a", "t", "1")) -> None:
     """Choices begin with what was typed, and appear once."""
-    for resource in _sample(subject):
-        for action in _actions(subject, resource):
+    for resource in sample(subject):
+        for action in actions_of(subject, resource):
             for name in _field_names(action):
                 for prefix in prefixes:
                     asked = CompleteParams(action.id, resource.address, name, prefix)
@@ -177,7 +149,7 @@ async def check_probe(subject: Subject) -> None:
 
 async def check_parallel_calls(subject: Subject, calls: int = 12) -> None:
     """Calls that are made at once are all answered, each for what it asked."""
-    addresses = [resource.address for resource in _sample(subject)]
+    addresses = [resource.address for resource in sample(subject)]
     wanted = [addresses[number % len(addresses)] for number in range(calls)] if addresses else []
     asked = [subject.ask(BACKEND_DESCRIBE, AddressParams(address)) for address in wanted]
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -204,16 +176,23 @@ def files_with(folder: Path, secret: str) -> list[Path]:
     ]
 
 
-#: Checks of what a backend has emitted, and checks that ask it.
+#: Checks of what a backend has emitted, checks that ask it, and checks that follow its streams (these need a StreamingSubject).
 EMITTED: tuple[Callable[[Subject], None], ...] = (check_identity, check_relations, check_cells, check_synced)
-ASKED = (
+ASKED: tuple[Callable[[Subject], Awaitable[None]], ...] = (
     check_documents,
     check_own_parameters,
     check_completion,
     check_unknown_address,
     check_probe,
     check_parallel_calls,
+    check_pages,
+    check_filters,
+    check_browsed_documents,
+    check_texts,
+    check_metrics,
 )
+STREAMED = (check_logs, check_live_documents, check_reports)
+CHECKS: tuple[Check, ...] = (*EMITTED, *ASKED, *STREAMED)
 
 
 async def _expect_not_found(subject: Subject, address: str, method: Method[Any, Any], params: object) -> None:
@@ -229,32 +208,8 @@ async def _expect_not_found(subject: Subject, address: str, method: Method[Any, 
     raise AssertionError(f"{method.name} of {address}, which does not exist, was answered")
 
 
-def _sample(subject: Subject) -> list[Resource]:
-    """Some resources of each kind, spread over all of them."""
-    kinds: dict[str, list[Resource]] = {}
-    for resource in resources(subject).values():
-        kinds.setdefault(resource.kind, []).append(resource)
-    return [each for found in kinds.values() for each in found[:: max(1, len(found) // SAMPLE)][:SAMPLE]]
-
-
-def _actions(subject: Subject, resource: Resource) -> list[ActionInfo]:
-    return [action for action in subject.catalogue.actions if resource.kind in action.kinds]
-
-
 def _field_names(action: ActionInfo) -> list[str]:
     return [field.name for field in fields(action.parameters)]
-
-
-def _fits(column: Column, cell: Cell) -> bool:
-    if cell is None:
-        return True
-    if column.type is ColumnType.BOOLEAN:
-        return isinstance(cell, bool)
-    if column.type is ColumnType.TEXT:
-        return isinstance(cell, str)
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return False
-    return column.type in _NUMBERS or (column.type in _WHOLE and isinstance(cell, int))
 
 
 def _text(found: object) -> str:
