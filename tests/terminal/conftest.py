@@ -16,6 +16,7 @@ from quarterdeck_api.catalogue import (
     Catalogue,
     Column,
     ColumnType,
+    Danger,
     KindInfo,
     PluginInfo,
     PluginPhase,
@@ -52,6 +53,7 @@ from quarterdeck_api.protocol import (
     DESCRIBE,
     DO,
     HELLO,
+    JOURNAL,
     LOGS_CLOSE,
     LOGS_LINES,
     LOGS_OPEN,
@@ -72,6 +74,9 @@ from quarterdeck_api.protocol import (
     DoResult,
     HelloParams,
     HelloResult,
+    JournalEntry,
+    JournalParams,
+    JournalResult,
     LogLines,
     LogsParams,
     Outcome,
@@ -121,6 +126,9 @@ _PLUGINS = (
                 ActionInfo("model.load", "Load", ("model",), _NO_PARAMETERS, key="o", summary="Loads the model."),
                 ActionInfo("model.forecast", "Forecast", ("model",), _NO_PARAMETERS, key="f"),
                 ActionInfo("model.train", "Train", ("model",), _SOME_PARAMETERS, key="t", bulk=True),
+                ActionInfo(
+                    "model.drop", "Drop", ("model",), _NO_PARAMETERS, key="D", bulk=True, danger=Danger.TYPE_NAME
+                ),
                 ActionInfo("model.shell", "Shell", ("model",), _NO_PARAMETERS, key="s"),
             ),
         ),
@@ -185,6 +193,7 @@ class FakeRuntime:
         self.parameters = _NO_PARAMETERS
         self.choices: dict[str, tuple[Choice, ...]] = {}
         self.completing: list[str] = []
+        self.entries: tuple[JournalEntry, ...] = ()
         self.refused: set[str] = set()
         self.outcome: Callable[[str], Outcome] = lambda address: Outcome(address, "done", "it is loaded")
         #: Parameters wait for `hold`, and completions of `slow_prefix` for `slow`.
@@ -323,6 +332,7 @@ class FakeRuntime:
         peer.on_request(METRICS_CLOSE, close_metrics)
         peer.on_request(LOG_SOURCES, give_sources)
         peer.on_request(COMPLETE, self._complete)
+        peer.on_request(JOURNAL, self._journal)
         peer.on_request(METRICS, no_metrics)
         peer.on_request(DO, self._do)
         peer.on_request(PARAMETERS, self._parameters)
@@ -366,6 +376,9 @@ class FakeRuntime:
             await self.hold.wait()
         return ParametersResult(self.parameters)
 
+    async def _journal(self, _: JournalParams) -> JournalResult:
+        return JournalResult(self.entries)
+
     async def _complete(self, asked: CompleteParams) -> CompleteResult:
         self.completing.append(asked.prefix)
         if self.slow is not None and asked.prefix == self.slow_prefix:
@@ -376,13 +389,15 @@ class FakeRuntime:
     async def _do(self, params: DoParams) -> DoResult:
         self.done.append(params)
         busy = ErrorReport("refused", "it is busy", "wait for it")
+        danger = Danger.TYPE_NAME if params.action == "model.drop" else Danger.NONE
         return DoResult(
             tuple(
                 Outcome(address, "refused", "it is busy", error=busy)
                 if address in self.refused
                 else self.outcome(address)
                 for address in params.addresses
-            )
+            ),
+            danger=danger,
         )
 
     async def _timeline(self, _: TimelineParams) -> TimelineResult:

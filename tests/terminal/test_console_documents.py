@@ -28,7 +28,7 @@ from quarterdeck_api.documents import (
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.logs import LogSourceInfo
 from quarterdeck_api.metrics import MetricSample
-from quarterdeck_api.protocol import Outcome
+from quarterdeck_api.protocol import JournalEntry, Outcome
 from quarterdeck_api.resources import Health, Resource
 
 Make = Callable[..., Resource]
@@ -339,5 +339,56 @@ def test_outcome_of_an_action_that_needs_a_terminal_is_said_where_there_is_none(
         await until(pilot, lambda: "arima" in text(app), app)
         await pilot.press("s")
         await until(pilot, lambda: "run it yourself: ssh n1" in app.main.status_text, app)
+
+    play(story, make_model("arima"))
+
+
+def test_each_name_of_several_is_typed_before_they_go(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await pilot.press("3")
+        await until(pilot, lambda: "models 2" in app.main.status_text, app)
+        await pilot.press("space", "space", "a")
+        await until(pilot, lambda: "Drop" in text(app), app)
+        await pilot.press("D")
+        await until(pilot, lambda: "type its name" in text(app), app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "(1 of 2): a" in text(app), app)
+        await pilot.press("a", "enter")
+        await until(pilot, lambda: "(2 of 2): b" in text(app), app)
+        await pilot.press("x", "enter")
+        await pilot.pause(0.1)
+        assert not [request for request in runtime.done if not request.dry_run]
+        await pilot.press("backspace", "b", "enter")
+        await until(pilot, lambda: any(not request.dry_run for request in runtime.done), app)
+        sent = next(request for request in runtime.done if not request.dry_run)
+        assert sent.typed_names == ("a", "b") and len(sent.addresses) == 2
+
+    play(story, make_model("a"), make_model("b"))
+
+
+def test_an_unknown_outcome_offers_to_be_checked_and_nothing_is_repeated(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        lost = ErrorReport("unknown-outcome", "the answer was lost", "check before doing it again")
+        runtime.outcome = lambda address: (
+            Outcome(address, "unknown", "the answer was lost", error=lost)
+            if address == ARIMA
+            else Outcome(address, "done", "it did not happen")
+        )
+        runtime.entries = (
+            JournalEntry(9, 0.0, "me", "model.load", "ainode/model/other", "allowed", "unknown"),
+            JournalEntry(8, 0.0, "me", "model.load", ARIMA, "allowed", "unknown"),
+        )
+        await pilot.press("3")
+        await until(pilot, lambda: "arima" in text(app), app)
+        await pilot.press("a")
+        await until(pilot, lambda: "Loads the model." in text(app), app)
+        await pilot.press("o")
+        await until(pilot, lambda: "enter check now" in text(app), app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "it did not happen" in app.main.status_text, app)
+        assert [(request.action, request.addresses) for request in runtime.done] == [
+            ("model.load", (ARIMA,)),
+            ("journal.check", ("core/journal/8",)),
+        ]
 
     play(story, make_model("arima"))

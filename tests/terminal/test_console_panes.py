@@ -500,7 +500,7 @@ def test_deck_shows_findings_with_remedy_and_jobs_that_have_just_ended(play: Pla
         )
         await until(pilot, lambda: "WHAT TO DO" in text(app), app)
         (line,) = [line for line in text(app).splitlines() if line.startswith("✖ critical") and "start IoTDB" in line]
-        assert line.split()[:4] == ["✖", "critical", "refused", "start"]
+        assert line.split()[:4] == ["✖", "critical", "refused", "plant"]
         await pilot.press("shift+tab", "X")
         await until(pilot, lambda: "What to do: start IoTDB" in text(app), app)
         await pilot.press("escape")

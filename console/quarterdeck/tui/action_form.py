@@ -22,7 +22,7 @@ from quarterdeck.tui.session import Session
 from quarterdeck.tui.style import Palette
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.documents import Document
-from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.errors import QuarterdeckError, UnknownOutcomeError
 from quarterdeck_api.protocol import DO, PARAMETERS, DoParams, Outcome, ParametersParams
 from quarterdeck_api.resources import Health
 from quarterdeck_api.visible import visible
@@ -71,6 +71,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._timer: Timer | None = None
         self._sending = False
         self._confirming = False
+        self._names_typed: list[str] = []
         self._danger = action.danger
         fill = palette.base
         self._name_label = OneLine(fill)
@@ -212,9 +213,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             return
         if self._sending:
             return
-        if self._danger is Danger.TYPE_NAME and self._name_input.value != self._model.name:
-            self._name_input.focus()
-            self._say(f"{self._model.action.title} needs a name to be typed: {self._model.name}", Health.DEGRADED)
+        if self._danger is Danger.TYPE_NAME and not self._name_is_typed():
             return
         if self._danger is Danger.CONFIRM and not self._confirming:
             self._confirming = True
@@ -227,20 +226,36 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
 
     async def _send(self) -> None:
         try:
-            request = self._model.request(confirmed=self._confirming, typed_name=self._name_input.value)
+            request = self._model.request(confirmed=self._confirming, typed_names=tuple(self._names_typed))
             result = await self._session.call(DO, request, _DO_TIMEOUT, changes_something=True)
+        except UnknownOutcomeError as error:
+            self.dismiss(lost_outcomes(self._model.addresses, error))
+            return
         except QuarterdeckError as error:
             self._say(f"{error.message}. {error.remedy}".strip(), Health.FAILED)
             return
         finally:
             self._sending = False
-        good = [each for each in result.outcomes if each.status in ("done", "accepted")]
-        if good:
+        if any(each.status in ("done", "accepted", "unknown") for each in result.outcomes):
             self.dismiss(result.outcomes)
         else:
             outcome = result.outcomes[0]
             remedy = outcome.error.remedy if outcome.error else ""
             self._say(f"{outcome.status}: {outcome.message}. {remedy}".strip(), Health.FAILED)
+
+    def _name_is_typed(self) -> bool:
+        """Takes the name that stands in the row for it; whether every resource's has been typed, else the next one is asked for."""
+        missing = [name for name in self._model.names if name not in self._names_typed]
+        if missing and self._name_input.value == missing[0]:
+            self._names_typed.append(missing.pop(0))
+            if missing:
+                self._name_input.value = ""
+        if not missing:
+            return True
+        self.set_focus(self._name_input)
+        place = f" ({len(self._names_typed) + 1} of {len(self._model.names)})" if len(self._model.names) > 1 else ""
+        self._say(f"{self._model.action.title} needs a name to be typed{place}: {missing[0]}", Health.DEGRADED)
+        return False
 
     def _ask_for_preview(self) -> None:
         if self._timer is not None:
@@ -310,6 +325,11 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         each, palette = self._model.fields[index], self._palette
         style = palette.error if each.error else palette.muted
         self._hint.show(((f" {each.error or each.hint}", style),))
+
+
+def lost_outcomes(addresses: Sequence[str], error: UnknownOutcomeError) -> tuple[Outcome, ...]:
+    """What came of a request whose answer was lost with the connection: nobody knows."""
+    return tuple(Outcome(address, "unknown", error.message, error=error.report()) for address in addresses or ("",))
 
 
 class Preview(Struct, frozen=True):

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from quarterdeck_api.backend import RunInTerminal
 from quarterdeck_api.catalogue import ActionInfo, Danger
-from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import DO, CatalogueResult, DoParams, Outcome
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnknownOutcomeError
+from quarterdeck_api.protocol import DO, JOURNAL, CatalogueResult, DoParams, JournalParams, Outcome
 from quarterdeck_api.resources import CORE, Resource
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHELL_KEY = "s"
 #: Seconds that a short action may take.
 _DO_TIMEOUT = 60.0
+
+#: Journal entries among which those of a lost outcome are looked for.
+_ENTRIES_LOOKED_AT = 200
 
 _WRONG = ("refused", "failed", "unknown")
 
@@ -53,16 +56,8 @@ def offered_actions(known: CatalogueResult, kind: str, resources: Sequence[Resou
         if resource.backend in read_only:
             off |= {action.id: f"{resource.backend} is read-only" for action in own if not action.read_only}
     if len(resources) > 1:
-        off |= {action.id: reason for action in own if (reason := _not_in_bulk(action))}
+        off |= {action.id: "for one at a time: clear the marks" for action in own if not action.bulk}
     return Offer((*own, *standalone), off)
-
-
-def _not_in_bulk(action: ActionInfo) -> str:
-    if not action.bulk:
-        return "for one at a time: clear the marks"
-    if action.danger is Danger.TYPE_NAME:
-        return "asks for the name, so for one at a time: clear the marks"
-    return ""
 
 
 def outcome_sentence(outcomes: Sequence[Outcome]) -> tuple[str, bool]:
@@ -97,6 +92,10 @@ async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[
             request = DoParams(action.id, addresses)
             result = await console.session.call(DO, request, _DO_TIMEOUT, changes_something=True)
             outcomes = result.outcomes
+    except UnknownOutcomeError as error:
+        from quarterdeck.tui.action_form import lost_outcomes
+
+        outcomes = lost_outcomes(addresses, error)
     except QuarterdeckError as error:
         console.say(f"{action.title}: {error.message}. {error.remedy}".strip(), error=True)
         return
@@ -119,6 +118,8 @@ async def begin_shell(console: "ConsoleApp", resource: Resource) -> None:
 async def _show(console: "ConsoleApp", action: ActionInfo, outcomes: Sequence[Outcome]) -> None:
     sentence, wrong = outcome_sentence(outcomes)
     console.say(f"{action.title}: {sentence}", error=wrong)
+    if unknown := [outcome for outcome in outcomes if outcome.status == "unknown"]:
+        await _offer_check(console, action, unknown)
     for outcome in outcomes:
         if outcome.run is not None:
             await _run(console, action, outcome.run)
@@ -126,6 +127,35 @@ async def _show(console: "ConsoleApp", action: ActionInfo, outcomes: Sequence[Ou
         console.main.table.action_clear_marks()
     elif outcomes[0].job:
         console.open_detail_of(outcomes[0].job)
+
+
+async def _offer_check(console: "ConsoleApp", action: ActionInfo, unknown: Sequence[Outcome]) -> None:
+    """Asks whether to find out what became of requests whose answers were lost, and does so; nothing is repeated."""
+    from quarterdeck.tui.question import Question
+
+    where = unknown[0].address if len(unknown) == 1 else f"{len(unknown)} resources"
+    sentence = f"It is not known whether {action.title} happened on {where}: {_said(unknown[0])}."
+    if await console.push_screen_wait(Question(console.palette, sentence, "check now", "leave it; the journal has it")):
+        try:
+            entries = await _unknown_entries(console, action.id, {outcome.address for outcome in unknown})
+            request = DoParams("journal.check", entries)
+            result = await console.session.call(DO, request, _DO_TIMEOUT)
+            sentence, wrong = outcome_sentence(result.outcomes)
+            console.say(f"{action.title}: {sentence}", error=wrong)
+        except QuarterdeckError as error:
+            console.say(f"{action.title}: {error.message}. {error.remedy}".strip(), error=True)
+
+
+async def _unknown_entries(console: "ConsoleApp", action: str, addresses: set[str]) -> tuple[str, ...]:
+    """The journal's newest entries about an action on these addresses whose outcome is unknown; raises NotFoundError without any."""
+    asked = JournalParams(_ENTRIES_LOOKED_AT, filter="outcome=unknown")
+    found: dict[str, str] = {}
+    for entry in (await console.session.call(JOURNAL, asked)).entries:
+        if entry.action == action and entry.address in addresses and not entry.checked:
+            found.setdefault(entry.address, f"{CORE}/journal/{entry.entry}")
+    if not found:
+        raise NotFoundError("the journal has no such entry yet", "look into it with 8, and check there")
+    return tuple(found.values())
 
 
 async def _run(console: "ConsoleApp", action: ActionInfo, program: RunInTerminal) -> None:
@@ -144,9 +174,10 @@ async def choose_action(console: "ConsoleApp", offer: Offer, subject: str, addre
     """Lets the user choose from the menu, then begins the action."""
     from quarterdeck.tui.action_menu import ActionMenu
 
-    chosen: Awaitable[ActionInfo | None] = console.push_screen_wait(
-        ActionMenu(console.palette, subject, offer.actions, offer.off)
-    )
+    menu = ActionMenu(console.palette, subject, offer.actions, offer.off, console.hold_keys)
+    chosen: Awaitable[ActionInfo | None] = console.push_screen_wait(menu)
     action = await chosen
     if action is not None:
+        if not needs_form(action):
+            console.release_keys()
         await begin_action(console, action, addresses)

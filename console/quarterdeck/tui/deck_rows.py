@@ -27,7 +27,7 @@ Named = Mapping[str, Cell]
 _WAITING = ("running", "queued")
 _FINDING_COLUMNS = (
     Column("code", "Code"),
-    Column("address", "On", width=24),
+    Column("address", "On", width=20),
     Column("severity", "Severity"),
     Column("remedy", "What to do", width=64),
 )
@@ -38,8 +38,8 @@ FINDING_SCHEMA = KindSchema(
     (
         ColumnView(Source.STATE, Column("state", "Finding")),
         ColumnView(Source.REASON, Column("reason", "What happened", width=44)),
-        ColumnView(Source.CELL, _FINDING_COLUMNS[3]),
         ColumnView(Source.CELL, _FINDING_COLUMNS[1]),
+        ColumnView(Source.CELL, _FINDING_COLUMNS[3]),
     ),
     {CORE: _FINDING_COLUMNS},
     {CORE: {column.id: index for index, column in enumerate(_FINDING_COLUMNS)}},

@@ -62,9 +62,9 @@ class FormModel:
     fields: list[FormField] = field(default_factory=list[FormField])
 
     @property
-    def name(self) -> str:
-        """The name that has to be typed when the action is that dangerous: the first resource's."""
-        return self.addresses[0].split("/", 2)[2] if self.addresses else ""
+    def names(self) -> tuple[str, ...]:
+        """The names that have to be typed when the action is that dangerous, each once."""
+        return tuple(dict.fromkeys(address.split("/", 2)[2] for address in self.addresses))
 
     def set_text(self, index: int, text: str) -> None:
         """What stands in a field now; checks it."""
@@ -77,7 +77,7 @@ class FormModel:
             each.check()
         return next((index for index, each in enumerate(self.fields) if each.error), -1)
 
-    def request(self, *, dry_run: bool = False, confirmed: bool = False, typed_name: str = "") -> DoParams:
+    def request(self, *, dry_run: bool = False, confirmed: bool = False, typed_names: tuple[str, ...] = ()) -> DoParams:
         """The request; only what differs from the defaults is in it. Raises UsageError when a field is wrong."""
         wrong = self.check_all()
         if wrong >= 0:
@@ -90,7 +90,7 @@ class FormModel:
             settings={each.field.name: each.value for each in said if each.own},
             dry_run=dry_run,
             confirmed=confirmed,
-            typed_name=typed_name,
+            typed_names=typed_names,
         )
 
 
