@@ -95,10 +95,11 @@ def place(source: Path, target: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return  # Already removed, or never made.
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            continue  # Somebody else removes it as well.
 
 
 def _sync_folder(folder: Path) -> None:

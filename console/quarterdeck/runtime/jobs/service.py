@@ -17,10 +17,10 @@ from quarterdeck.runtime.jobs.artefacts import (
     lease_path,
     log_path,
     remove_artefacts,
-    remove_spool,
     spool_folder,
 )
 from quarterdeck.runtime.jobs.attempts import Attempt, Publisher, ResultKeeper, job_spec
+from quarterdeck.runtime.jobs.cleaning import Cleaning
 from quarterdeck.runtime.jobs.leases import lease_is_held
 from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.jobs.rows import Claim, Lane, RunningAttempt
@@ -73,6 +73,7 @@ class JobService:
         self._clock = clock
         self._max_running = max_running
         self._map_processes = map_processes
+        self._cleaning = Cleaning(paths)
         self._ends = JobWaiting()
         self._attempts: dict[int, Attempt] = {}
         self._waiting: dict[Lane, str] = {}
@@ -191,6 +192,7 @@ class JobService:
             attempt.stop_timers()
             if workers_ended or attempt.runs_in is RunsIn.HOST:
                 self.conclude(attempt.job, attempt.token, interruption(attempt.job), blameless=True)
+        self._cleaning.close()
 
     def on_progress(self, progress: JobProgress) -> None:
         """Progress or a new step."""
@@ -231,7 +233,7 @@ class JobService:
         try:
             if self._queue.is_current(job, token):
                 self._record(job, token, error, retry=retry, blameless=blameless)
-            remove_spool(self._paths, job, token)
+            self._cleaning.remove(job, token)
         except StateWriteError as failure:
             _log.warning("the end of job %d is not recorded yet: %s. %s", job, failure.message, failure.remedy)
             again = partial(self.conclude, job, token, error, retry=retry, blameless=blameless)
