@@ -1,10 +1,10 @@
 """The list of what can be done with the selection; what cannot be done now stays in it, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -30,12 +30,20 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="menu.leave")]
 
-    def __init__(self, palette: Palette, subject: str, actions: Sequence[ActionInfo], off: dict[str, str]) -> None:
+    def __init__(
+        self,
+        palette: Palette,
+        subject: str,
+        actions: Sequence[ActionInfo],
+        off: dict[str, str],
+        leaving: Callable[[], None],
+    ) -> None:
         super().__init__()
         self._palette = palette
         self._subject = subject
         self._actions = list(actions)
         self._off = off
+        self._leaving = leaving
 
     def compose(self) -> ComposeResult:
         """One line for each action."""
@@ -53,12 +61,12 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
         if background is not None:
             self.styles.background = Color.parse(background).with_alpha(_VEIL)
 
-    def on_key(self, event: object) -> None:
+    def on_key(self, event: events.Key) -> None:
         """A key that an action suggests chooses it."""
-        character = getattr(event, "character", None)
         for action in self._actions:
-            if character and action.key == character and action.id not in self._off:
-                self.dismiss(action)
+            if self.is_current and event.character and action.key == event.character and action.id not in self._off:
+                event.stop()
+                self._choose(action)
                 return
 
     def action_leave(self) -> None:
@@ -67,7 +75,11 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._actions[int(event.option_id or 0)])
+        self._choose(self._actions[int(event.option_id or 0)])
+
+    def _choose(self, action: ActionInfo) -> None:
+        self._leaving()  # What is typed from now on is for what the action opens, which is not there yet.
+        self.dismiss(action)
 
     def _label(self, action: ActionInfo) -> Text:
         palette = self._palette

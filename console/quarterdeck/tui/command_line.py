@@ -47,17 +47,20 @@ class CommandLine(Input):
             super().__init__()
             self.lines = lines
 
-    def __init__(self, world: Callable[[], World]) -> None:
+    def __init__(self, world: Callable[[], World], leaving: Callable[[], None]) -> None:
         super().__init__(placeholder="models @ainode arima", compact=True, suggester=_FromWorld(world))
         self.cursor_blink = False
         self._world = world
+        self._leaving = leaving
 
     def action_leave(self) -> None:
         """Leaves the line without a command."""
+        self._leaving()
         self.post_message(self.Left())
 
     def action_give(self) -> None:
         """Gives the command."""
+        self._leaving()
         self.post_message(self.Given(self.value))
 
     def action_complete(self) -> None:

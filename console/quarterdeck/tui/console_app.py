@@ -39,6 +39,9 @@ _DECK_SECONDS = 0.1
 #: Seconds that keys wait at most for what they are meant for.
 _LONGEST_HOLD = 2.0
 
+#: Why keys wait: a screen opens, or a key is on its way that may end a line.
+_OPENING, _KEY = "opening", "key"
+
 #: Addresses of each kind that a command is completed with.
 _COMPLETED = 2_000
 
@@ -111,28 +114,38 @@ class ConsoleApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Sees to it that keys go to what the keys before them have opened."""
-        if isinstance(event, events.Key):
-            if self.keys.holding:
-                self.keys.keep(event)
-                return
-            focus = self.focused or self.screen
-            if event.is_forwarded and self.keys.strayed(event, focus):
-                event.stop()
-                event = again(event)
-            if not event.is_forwarded:
-                self.keys.sent(event, focus)
-        await super().on_event(event)
+        if not isinstance(event, events.Key):
+            await super().on_event(event)
+            return
+        if self.keys.holding and event is not self.keys.awaited:
+            event.stop()
+            self.keys.keep(event)
+            return
+        focus = self.focused or self.screen
+        if event.is_forwarded and self.keys.strayed(event, focus):
+            event.stop()
+            event = again(event)
+        if not event.is_forwarded:
+            self.keys.sent(event, focus)
+            if focus is self.main.prompt and not event.is_printable:
+                self.keys.awaited = event  # It may end the line: what follows must not be typed into it.
+                self.hold_keys(_KEY)
+            await super().on_event(event)
+        else:
+            await super().on_event(event)
+            if event is self.keys.awaited:
+                self.release_keys(_KEY)
 
-    def hold_keys(self) -> None:
+    def hold_keys(self, reason: str = _OPENING) -> None:
         """Keeps keys back: something is about to open that they are meant for."""
         if not self.keys.holding:
-            self.keys.hold()
-            self.set_timer(_LONGEST_HOLD, self.release_keys)
+            self.set_timer(_LONGEST_HOLD, lambda: self.release_keys(""))
+        self.keys.hold(reason)
 
-    def release_keys(self) -> None:
+    def release_keys(self, reason: str = _OPENING) -> None:
         """What was to open is there, or will not be: keys that have waited go on."""
         if self.keys.holding:
-            for key in self.keys.release():
+            for key in self.keys.release(reason):
                 self.post_message(key)
 
     def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:

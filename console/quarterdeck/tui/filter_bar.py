@@ -1,5 +1,6 @@
 """The line in which a filter is typed; it applies while typing."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -29,10 +30,11 @@ class FilterBar(Input):
             super().__init__()
             self.clear = clear
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, leaving: Callable[[], None]) -> None:
         super().__init__(text, placeholder="words, mae<2, state=failed, /regex/, ~fuzzy, !not", compact=True)
         self.cursor_blink = False
         self._said = text
+        self._leaving = leaving
 
     def watch_value(self, value: str) -> None:
         """Says what is wanted now."""
@@ -42,4 +44,5 @@ class FilterBar(Input):
 
     def action_leave(self, clear: bool) -> None:
         """Leaves the line."""
+        self._leaving()
         self.post_message(self.Left(clear))

@@ -15,7 +15,7 @@ from quarterdeck.tui.one_line import OneLine
 from quarterdeck.tui.pane_deck import DeckPane
 from quarterdeck.tui.pane_table import TablePane
 from quarterdeck.tui.panes import PANES, PaneInfo, pane_named, trail
-from quarterdeck.tui.prompt_line import PromptLine
+from quarterdeck.tui.prompt_line import PROMPT, PromptLine
 from quarterdeck.tui.row_keys import RowKeys
 from quarterdeck.tui.status_bar import Status, status_parts, tab_parts
 from quarterdeck.tui.style import Palette
@@ -237,13 +237,13 @@ class MainScreen(RowKeys, Screen[None]):
         """Opens the line for a filter."""
         from quarterdeck.tui.filter_bar import FilterBar
 
-        await self._bottom.open("/", FilterBar(self.pane.filter_text), self._palette)
+        await self._bottom.open("/", FilterBar(self.pane.filter_text, self._hold), self._palette)
 
     async def action_command(self) -> None:
         """Opens the line for a command."""
         from quarterdeck.tui.command_line import CommandLine
 
-        await self._bottom.open(":", CommandLine(self.console.world), self._palette)
+        await self._bottom.open(":", CommandLine(self.console.world, self._hold), self._palette)
 
     def action_help(self) -> None:
         """Shows the keys."""
@@ -308,16 +308,19 @@ class MainScreen(RowKeys, Screen[None]):
             self.apply_filter("")
         elif self._error:
             self.say("")
+        self.console.release_keys(PROMPT)
 
     async def on_command_line_given(self, message: "CommandLine.Given") -> None:
         """Does what was typed."""
         self._close_prompt()
         await self.console.do_command(message.text)
+        self.console.release_keys(PROMPT)
 
     def on_command_line_left(self, _: "CommandLine.Left") -> None:
         """Nothing was wanted."""
         self._close_prompt()
         self.say("")
+        self.console.release_keys(PROMPT)
 
     def on_command_line_choices(self, message: "CommandLine.Choices") -> None:
         """Shows what the command could become."""
@@ -363,6 +366,10 @@ class MainScreen(RowKeys, Screen[None]):
             if isinstance(pane, TablePane):
                 self.console.feeds.let_go(pane.sources)
             await pane.remove()
+
+    def _hold(self) -> None:
+        """The line was left: keys wait for what comes of it."""
+        self.console.hold_keys(PROMPT)
 
     def _close_prompt(self) -> None:
         if self._bottom.close():

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from quarterdeck.tui.command_line import CommandLine
     from quarterdeck.tui.filter_bar import FilterBar
 
+#: Why keys wait: a line was left, and what comes of it is not done yet.
+PROMPT = "prompt"
+
 
 class PromptLine(Horizontal):
     """Shows which keys work here, until a filter or a command is typed."""

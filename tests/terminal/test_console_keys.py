@@ -1,0 +1,93 @@
+"""Keys: typed in one burst, they reach what the keys before them opened; remapped, clashing, listed by the help; palette and redrawing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from quarterdeck.config.paths import instance_paths
+from quarterdeck.tui.app import make_console
+from quarterdeck.tui.console_app import ConsoleApp
+from quarterdeck_api.resources import Resource
+
+Make = Callable[..., Resource]
+Story = Callable[[ConsoleApp, Pilot[None], Any], Awaitable[None]]
+Play = Callable[..., None]
+
+
+@pytest.fixture
+def play(fake_runtime: Callable[..., Any]) -> Play:
+    def run(story: Story, *rows: Resource, size: tuple[int, int] = (110, 24)) -> None:
+        async def all_of_it() -> None:
+            async with fake_runtime(*rows) as runtime:
+                app = make_console(instance_paths())
+                async with app.run_test(size=size) as pilot:
+                    await story(app, pilot, runtime)
+
+        asyncio.run(all_of_it())
+
+    return run
+
+
+def text(app: ConsoleApp) -> str:
+    return "\n".join(
+        "".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()
+    )
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], app: ConsoleApp) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"did not happen; the screen shows:\n{text(app)}")
+
+
+def burst(app: ConsoleApp, *keys: str) -> None:
+    """All of these keys at once, as a terminal sends what was typed while the console was busy."""
+    for key in keys:
+        app.post_message(events.Key(key, {"space": " "}.get(key, key if len(key) == 1 else None)))
+
+
+def test_a_command_typed_in_one_burst_is_done(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        burst(app, "colon", *"models", "space", *"naive", "enter", "j", "d")
+        await until(pilot, lambda: "ainode/model/naive" in text(app) and app.screen is not app.main, app)
+
+    play(story, make_model("arima"), make_model("naive"))
+
+
+def test_a_filter_typed_in_one_burst_with_what_is_done_then(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        burst(app, "3", "slash", *"nai", "enter")
+        await until(pilot, lambda: "models 1/2  /nai" in app.main.status_text, app)
+        await until(pilot, lambda: app.main.prompt is None, app)
+
+    play(story, make_model("arima"), make_model("naive"))
+
+
+def test_keys_after_a_go_to_the_menu_that_opens(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await pilot.press("3")
+        await until(pilot, lambda: "models 2" in app.main.status_text, app)
+        burst(app, "j", "a", "o")
+        await until(pilot, lambda: bool(runtime.done), app)
+        assert runtime.done[0].action == "model.load"
+        assert runtime.done[0].addresses == ("ainode/model/naive",)
+
+    play(story, make_model("arima"), make_model("naive"))
+
+
+def test_keys_go_on_after_a_menu_without_anything_to_choose(play: Play) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await pilot.press("8")
+        await until(pilot, lambda: app.main.settled, app)
+        burst(app, "a", "3")
+        await until(pilot, lambda: app.main.current.name == "models", app)
+
+    play(story)
