@@ -207,3 +207,59 @@ def test_the_command_line_confirms_once_for_all(instance: Any) -> None:
     assert code == ExitCode.REFUSED and "--confirm n1" in error
     assert quarterdeck(instance, "schedules", "add", *told, "--confirm", "n1")[0] == 0
     assert quarterdeck(instance, "schedules", "remove", "wipe", "--yes")[0] == 0
+
+
+def test_a_schedule_is_edited_keeping_what_is_not_named(client: Any) -> None:
+    asked = HOURLY | {"name": "edited", "parameters": {"text": "ahoy"}}
+    assert client.do_one(ADD, parameters=asked).status == "done"
+    address = "core/schedule/edited"
+    assert client.do_one("schedule.run-now", address).status == "done"
+    wanted = {"rule": "0 5 * * *", "parameters": {"token": "x"}, "zone": "Europe/Berlin"}
+    secret = client.do_one("schedule.edit", address, parameters=wanted)
+    assert secret.error.code == "usage"  # A secret would have to be kept in clear.
+    wanted = {"rule": "0 5 * * *", "zone": "Europe/Berlin", "targets": [N1, "exemplary/node/n2"]}
+    previewed = client.do_one("schedule.edit", address, parameters=wanted, dry_run=True)
+    assert (previewed.status, "05:00" in str(previewed.document)) == ("preview", True)
+    assert client.do_one("schedule.edit", address, parameters=wanted).status == "done"
+    described = client.describe(address)
+    cells = dict(zip(described.columns, described.resource.cells, strict=True))
+    assert (cells["rule"], cells["zone"], cells["action"]) == ("0 5 * * *", "Europe/Berlin", "node.ping")
+    assert cells["target"] == f"{N1}, exemplary/node/n2"
+    assert cells["last_outcome"] == "done"
+    assert "ahoy" in str(described.document)
+    assert "What happened" in str(described.document)
+    assert client.do_one("schedule.edit", address, parameters={"unset": ["text"]}).status == "done"
+    assert "Asked for" not in str(client.describe(address).document)
+    assert client.do_one("schedule.edit", address, parameters={"rule": "0 99 * * *"}).error.code == "usage"
+    assert client.do_one("schedule.edit", address, parameters={"action": "node.nothing"}).error.code == "not-found"
+
+
+def test_a_confirmation_does_not_outlive_what_it_was_given_for(client: Any) -> None:
+    asked = {"name": "wiped", "rule": "0 2 * * *", "action": "node.remove", "target": N1, "typed_name": "n1"}
+    assert client.do_one(ADD, parameters=asked).status == "done"
+    address = "core/schedule/wiped"
+    assert client.do_one("schedule.edit", address, parameters={"rule": "0 3 * * *"}).status == "done"
+    other = {"targets": ["exemplary/node/n2"]}
+    assert client.do_one("schedule.edit", address, parameters=other).status == "refused"
+    assert client.do_one("schedule.edit", address, parameters=other | {"typed_names": ["n2"]}).status == "done"
+    client.do_one("schedule.remove", address, confirmed=True)
+
+
+def test_schedules_that_meet_say_so(client: Any, until: Callable[[Callable[[], bool]], None]) -> None:
+    both = {"rule": "17 4 * * *", "action": "node.ping", "target": "exemplary/node/n3"}
+    assert client.do_one(ADD, parameters=both | {"name": "meets-a"}).status == "done"
+    previewed = client.do_one(ADD, parameters=both | {"name": "meets-b"}, dry_run=True)
+    assert "same minute as schedule meets-a" in str(previewed.document)
+    added = client.do_one(ADD, parameters=both | {"name": "meets-b"})
+    assert "Mind: schedule meets-b requests node.ping" in added.message
+    rows = {each.name: each for each in client.get("schedule", "core").resources}
+    assert rows["meets-a"].health.value == rows["meets-b"].health.value == "degraded"
+    until(lambda: "core/finding/schedule-conflict/core/schedule/meets-a" in addresses(client, "finding"))
+    client.do_one("schedule.remove", "core/schedule/meets-b", confirmed=True)
+    until(lambda: "core/finding/schedule-conflict/core/schedule/meets-a" not in addresses(client, "finding"))
+    rows = {each.name: each for each in client.get("schedule", "core").resources}
+    assert rows["meets-a"].health.value == "ok"
+
+
+def addresses(client: Any, kind: str) -> list[str]:
+    return [each.address for each in client.get(kind, "core").resources]

@@ -1,6 +1,7 @@
 """Policy: what is refused, with which reason, and what lets it pass."""
 
 import pytest
+from msgspec.structs import replace
 
 from quarterdeck.config.settings import Guardrail
 from quarterdeck.runtime.policy import Standing, Wish, check
@@ -72,3 +73,24 @@ def test_let_pass(asked: Wish, in_force: Standing) -> None:
 def test_an_action_that_only_reads_passes_on_read_only() -> None:
     reads = ActionInfo("model.show", "Show", ("model",), {}, read_only=True)
     check(Wish(reads, ADDRESS, 1, False, ""), standing(runtime=True, backend=True))
+
+
+@pytest.mark.parametrize(
+    ("typed", "missing"),
+    [
+        (("arima",), "--confirm ets --confirm 'my theta'"),
+        (("arima", "ets"), "--confirm 'my theta'"),
+        (("my theta", "ets"), "--confirm arima"),
+        ((), "--confirm arima --confirm ets --confirm 'my theta'"),
+    ],
+)
+def test_one_typed_name_lets_one_resource_go_and_not_several(typed: tuple[str, ...], missing: str) -> None:
+    several = replace(wish(Danger.TYPE_NAME, bulk=True, count=3), names=("arima", "ets", "my theta"), typed_names=typed)
+    with pytest.raises(RefusedError, match="all 3 resources") as caught:
+        check(several, standing())
+    assert caught.value.remedy == f"add {missing}"
+
+
+def test_every_name_typed_lets_all_pass() -> None:
+    several = replace(wish(Danger.TYPE_NAME, bulk=True, count=2, typed="ets"), names=("arima", "ets"))
+    check(replace(several, typed_names=("arima",)), standing())

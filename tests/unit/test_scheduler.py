@@ -56,6 +56,7 @@ class World:
         self.job = ""
         self.job_state = JobState.RUNNING
         self.crash_after_begin = False
+        self.crash_before: str = ""
         self.begin()
 
     def begin(self) -> None:
@@ -74,12 +75,17 @@ class World:
         if self.error is not None:
             raise self.error
         self.asked.append(request)
-        number = self.journal.begin(actor, request.action, request.addresses[0], "allowed")
-        if self.crash_after_begin:
-            await asyncio.Event().wait()
-        status = "accepted" if self.job else "done"
-        self.journal.finish(number, status, "pong", self.job)
-        return DoResult((Outcome(request.addresses[0], status, "pong", job=self.job),))
+        outcomes: list[Outcome] = []
+        for address in request.addresses:
+            if address == self.crash_before:
+                await asyncio.Event().wait()
+            number = self.journal.begin(actor, request.action, address, "allowed")
+            if self.crash_after_begin:
+                await asyncio.Event().wait()
+            status = "accepted" if self.job else "done"
+            self.journal.finish(number, status, "pong", self.job)
+            outcomes.append(Outcome(address, status, "pong", job=self.job))
+        return DoResult(tuple(outcomes))
 
     def record(self, number: int) -> JobRecord:
         return JobRecord(number, f"core/job/{number}", "t", "p", "a", "", self.job_state, T0)
@@ -334,5 +340,83 @@ def test_a_rule_that_cannot_be_read_any_more_is_said_and_does_nothing(play: Any)
         assert (resource.health, resource.state) == (Health.FAILED, "broken") and "Nowhere/Gone" in resource.reason
         assert world.asked == [] and world.scheduler.live() == 0
         assert "Nowhere/Gone" in str(schedule_blocks(world.tick(), world.now))
+
+    play(story)
+
+
+THREE = replace(EXAMPLE, targets=("plant/node/n1", "plant/node/n2", "plant/node/n3"))
+
+
+def test_several_targets_are_requested_together_and_each_is_remembered(play: Any) -> None:
+    async def story(world: World) -> None:
+        world.schedules.add(THREE)
+        await world.at(10)
+        assert [request.addresses for request in world.asked] == [THREE.targets]
+        runs = world.schedules.runs("tick")
+        assert [(run.due, run.target, run.outcome) for run in reversed(runs)] == [
+            (T0 + 10, target, "done") for target in THREE.targets
+        ]
+        assert (world.tick().last_outcome, world.tick().last_detail) == ("done", "3 resources")
+
+    play(story)
+
+
+def test_after_a_death_in_the_middle_only_the_targets_left_are_requested(play: Any) -> None:
+    async def story(world: World) -> None:
+        world.schedules.add(THREE)
+        world.crash_before = "plant/node/n2"
+        await world.at(10)
+        assert len(world.entries()) == 1
+        world.restart()
+        world.crash_before = ""
+        await world.at(11)
+        assert [request.addresses for request in world.asked] == [THREE.targets, THREE.targets[1:]]
+        assert world.entries() == [("allowed", "done")] * 3
+        assert {run.target for run in world.schedules.runs("tick")} == set(THREE.targets)
+
+    play(story)
+
+
+def test_the_worst_of_several_is_the_schedules_outcome(play: Any) -> None:
+    async def story(world: World) -> None:
+        world.schedules.add(THREE)
+        world.job = "core/job/7"
+        await world.at(10)
+        assert world.tick().last_outcome == "accepted"
+        error = UnreachableError("the plant is gone", "").report()
+        world.schedules.job_ended(replace(world.record(7), state=JobState.FAILED, error=error))
+        assert world.tick().last_outcome == "failed"
+        assert "the plant is gone" in world.tick().last_detail
+
+    play(story)
+
+
+def test_what_was_left_out_is_remembered_and_the_past_is_bounded(play: Any) -> None:
+    async def story(world: World) -> None:
+        world.schedules.add(replace(EXAMPLE, misfire=Misfire.ONCE))
+        await world.at(95)
+        outcomes = [(run.occasion.value, run.outcome) for run in world.schedules.runs("tick")]
+        assert outcomes == [("due", "done"), ("left out", "left out")]
+        assert "8 due times" in world.schedules.runs("tick")[1].detail
+        for turn in range(10, 310):
+            await world.at(turn * 10)
+        assert len(world.schedules.runs("tick", 10_000)) == 200
+        world.schedules.remove("tick")
+        assert world.schedules.runs("tick") == []
+
+    play(story)
+
+
+def test_an_edited_schedule_keeps_its_past(play: Any) -> None:
+    async def story(world: World) -> None:
+        world.schedules.add(EXAMPLE)
+        await world.at(10)
+        world.schedules.edit(replace(world.tick(), rule="every 1h", handled=world.now))
+        await world.at(60)
+        assert len(world.asked) == 1
+        assert (world.tick().last, world.tick().created) == (T0 + 10, T0)
+        assert len(world.schedules.runs("tick")) == 1
+        world.restart()
+        assert world.tick().rule == "every 1h"
 
     play(story)
