@@ -166,7 +166,7 @@ def test_window_and_column_choose_the_observations(detect: Detect, spiked: np.nd
 @pytest.mark.parametrize(
     ("model", "settings", "values", "sentence"),
     [
-        ("stray", {}, [1, np.nan, 3], "1 missing values among 3"),
+        ("stray", {}, [1, np.nan, 3], "1 missing value among 3"),
         ("stray", {}, [1.0], "stray needs at least 2"),
         ("stray", {}, [1e300, -1e300] * 20, r"reaches 1e\+300"),
         ("gaussian_hmm", {}, [1.0], "needs at least 2"),

@@ -231,7 +231,7 @@ def test_a_constant_series_is_answered_with_the_constant(forecast: Forecast, mod
     ("model", "settings", "values", "sentence"),
     [
         ("arima", {}, [1, np.nan, 3, np.nan, 5, 6], r"2 missing values among 6, at 1949-02-01.*1949-04-01"),
-        ("naive_forecaster", {}, [1, np.inf, 3], "1 infinite values among 3"),
+        ("naive_forecaster", {}, [1, np.inf, 3], "1 infinite value among 3"),
         ("arima", {}, [1e300, 2e300] * 20, r"reaches 2e\+300: squares"),
         ("stl_forecaster", {}, [-1e300] * 20, r"reaches 1e\+300"),
         ("exponential_smoothing", {"trend": "mul"}, [1, 2, 0, 4], "need positive values, .* is 0 at 1949-03-01"),

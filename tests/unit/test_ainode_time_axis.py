@@ -83,7 +83,7 @@ def test_irregular_times_without_a_frequency_are_refused() -> None:
 
 def test_two_equal_times_are_a_break() -> None:
     times = np.array(["2020-01-01", "2020-01-02", "2020-01-02", "2020-01-03"], "datetime64[ns]")
-    with pytest.raises(QuarterdeckError, match="not equally spaced"):
+    with pytest.raises(QuarterdeckError, match="do not increase"):
         time_axis(times, "D", "", "x")
 
 

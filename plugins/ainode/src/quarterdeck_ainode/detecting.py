@@ -22,7 +22,7 @@ import msgspec
 
 from quarterdeck_ainode.detect_parameters import DetectParameters
 from quarterdeck_ainode.detection_result import Detection, detection_columns, detection_data, detection_document
-from quarterdeck_ainode.fitting import constant_notice, notices_of, recorded_warnings
+from quarterdeck_ainode.fitting import notices_of, recorded_warnings, spread_notice
 from quarterdeck_ainode.job_request import asked_model, asked_parameters
 from quarterdeck_ainode.labelling import label
 from quarterdeck_ainode.models import Task, detector_parameters
@@ -47,7 +47,7 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter) -> 
     with recorded_warnings() as raised:
         labels = label(model, parameters, observed)
     seconds = clock() - started
-    notices = (*labels.notices, *notices_of(raised), *constant_notice(observed))
+    notices = (*labels.notices, *notices_of(raised), *spread_notice(observed))
     context.log(f"fitted {model.id} in {seconds:.3f} s")
     for notice in notices:
         context.log(f"notice: {notice}")

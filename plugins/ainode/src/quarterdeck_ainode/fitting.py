@@ -45,6 +45,10 @@ _WHAT_TO_CHANGE = {
 }
 
 
+#: Optimisers stop at absolute differences between 1e-8 and 1e-5.
+_LEAST_SPREAD = 1e-6
+
+
 class Prediction(Struct, frozen=True):
     """Values for 1..horizon steps after the last observation; `lower` and `upper` of equal length, or None with `no_interval` saying why."""
 
@@ -106,12 +110,18 @@ def notices_of(raised: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def constant_notice(observed: Observations) -> tuple[str, ...]:
-    """A sentence when all observations are the same, else nothing."""
-    if not observed.constant:
+def spread_notice(observed: Observations) -> tuple[str, ...]:
+    """A sentence when all observations are the same, or hardly differ, else nothing."""
+    if observed.constant:
+        count, value = len(observed.values), f"{observed.values[0]:g}"
+        same = f"all {count} observations are {value}" if count > 1 else f"the one observation is {value}"
+        return (f"{same}: there is nothing to learn from them",)
+    spread = float(np.max(observed.values) - np.min(observed.values))
+    if spread >= _LEAST_SPREAD:
         return ()
-    count = len(observed.values)
-    return (f"all {count} observations are {observed.values[0]:g}: there is nothing to learn from them",)
+    return (
+        f"the observations differ by {spread:g} at most, which is less than fits take for converged: multiply the series by a power of ten",
+    )
 
 
 def fit_failure(model: ModelInfo, observed: Observations, why: str) -> QuarterdeckError:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from quarterdeck_ainode.estimators import Plan, plan, seasonal_naive
-from quarterdeck_ainode.fitting import constant_notice, fit_and_predict, notices_of, recorded_warnings
+from quarterdeck_ainode.fitting import fit_and_predict, notices_of, recorded_warnings, spread_notice
 from quarterdeck_ainode.forecast_parameters import ForecastParameters
 from quarterdeck_ainode.forecast_result import Forecast, forecast_columns, forecast_data, forecast_document
 from quarterdeck_ainode.forecaster_parameters import ForecasterParameters
@@ -94,7 +94,7 @@ def _forecast(
 
 
 def _notices(made: Plan, observed: Observations, warned: tuple[str, ...], no_interval: str) -> tuple[str, ...]:
-    notices = (*made.notices, *warned, *constant_notice(observed))
+    notices = (*made.notices, *warned, *spread_notice(observed))
     return (*notices, no_interval) if no_interval else notices
 
 

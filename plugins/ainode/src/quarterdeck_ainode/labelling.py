@@ -24,6 +24,9 @@ from quarterdeck_api.errors import QuarterdeckError
 #: The most observations of one detection: labels, times and values of all of them are in the result.
 MOST_OBSERVATIONS = 100_000
 
+#: scikit-learn scales nothing that varies less.
+_LEAST_SPREAD = 10 * np.finfo(np.float64).eps
+
 
 class MarkovFit(Struct, frozen=True):
     """How the fit of a hidden Markov model ended; `log_likelihood` is of the observations, natural logarithm."""
@@ -54,16 +57,30 @@ def label(model: ModelInfo, parameters: DetectorParameters, observed: Observatio
             f"use the last ones: --window {MOST_OBSERVATIONS} or less",
             observed.dataset,
         )
-    check_size(observed)
+    check_size(observed, instead="")
     with _logged("hmmlearn") as lines, np.errstate(all="ignore"):
         match parameters:
             case StrayParameters():
-                check_count(observed, 2, model.id)
+                check_count(observed, 2, model.id, instead="")
+                _check_spread(observed)
                 return _label_outliers(model, parameters, observed)
             case GaussianHmmParameters() | GmmHmmParameters():
-                check_count(observed, max(2, parameters.n_components), f"a model of {parameters.n_components} states")
+                states = parameters.n_components
+                why = "a model of one state" if states == 1 else f"a model of {states} states"
+                check_count(observed, max(2, states), why, instead=", or lower n_components")
                 labels = _label_states(model, parameters, observed)
                 return msgspec.structs.replace(labels, notices=(*labels.notices, *dict.fromkeys(lines)))
+
+
+def _check_spread(observed: Observations) -> None:
+    """Raises QuarterdeckError for a series that the scaling before stray would take for constant."""
+    spread = float(np.max(observed.values) - np.min(observed.values))
+    if 0 < spread < _LEAST_SPREAD:
+        raise QuarterdeckError(
+            f"{observed.column} of {observed.dataset} varies by {spread:g} only, which cannot be scaled to 0 to 1",
+            "multiply the series by a power of ten before importing it",
+            observed.dataset,
+        )
 
 
 def _label_outliers(model: ModelInfo, parameters: StrayParameters, observed: Observations) -> Labels:

@@ -5,13 +5,16 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.time_axis import TimeAxis, time_axis
+from quarterdeck_ainode.time_axis import TimeAxis, time_axis, window_after_last
 from quarterdeck_api.dataset_reading import choose_column, read_series
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 from quarterdeck_api.jobs import DatasetLocation
 
 #: Above this the squares that likelihoods and sums of squares are made of overflow a float64.
 LARGEST_VALUE = 1e150
+
+#: Below this they vanish.
+SMALLEST_VALUE = 1e-150
 
 
 class Observations(Struct, frozen=True):
@@ -66,32 +69,41 @@ def _check_values(times: NDArray[np.datetime64], values: NDArray[np.float64], co
             continue
         shown = ", ".join(str(np.datetime_as_string(times[place], unit="s")) for place in places[:3])
         rest = len(values) - int(places[-1]) - 1
-        window = f", or use only what follows the last one: --window {rest}" if rest else ""
+        window = window_after_last(rest)
+        counted = what if len(places) > 1 else what.removesuffix("s")
         raise QuarterdeckError(
-            f"{column} of {address} has {len(places)} {what} among {len(values)}, at {shown}"
+            f"{column} of {address} has {len(places)} {counted} among {len(values)}, at {shown}"
             f"{' and so on' if len(places) > 3 else ''}; models need complete series",
             remedy + window,
             address,
         )
 
 
-def check_count(observed: Observations, least: int, why: str) -> None:
-    """Raises QuarterdeckError unless there are `least` observations, which `why` needs."""
+def check_count(
+    observed: Observations, least: int, why: str, instead: str = ", a simpler model, or naive_forecaster"
+) -> None:
+    """Raises QuarterdeckError unless there are `least` observations, which `why` needs; `instead` ends the remedy."""
     count = len(observed.values)
     if count < least:
         raise QuarterdeckError(
             f"{why} needs at least {least} observations, and {observed.column} of {observed.dataset} has {count} here",
-            "use more observations, a simpler model, or naive_forecaster",
+            f"use more observations{instead}",
             observed.dataset,
         )
 
 
-def check_size(observed: Observations) -> None:
-    """Raises QuarterdeckError when squares of the values would overflow."""
+def check_size(observed: Observations, instead: str = ", or use naive_forecaster") -> None:
+    """Raises QuarterdeckError when squares of the values would overflow, or vanish; `instead` ends the remedy."""
     largest = float(np.max(np.abs(observed.values)))
     if largest > LARGEST_VALUE:
         raise QuarterdeckError(
             f"{observed.column} of {observed.dataset} reaches {largest:g}: squares of values above {LARGEST_VALUE:g} overflow",
-            "divide the series by a power of ten before importing it, or use naive_forecaster",
+            f"divide the series by a power of ten before importing it{instead}",
+            observed.dataset,
+        )
+    if 0 < largest < SMALLEST_VALUE:
+        raise QuarterdeckError(
+            f"{observed.column} of {observed.dataset} reaches only {largest:g}: squares of values below {SMALLEST_VALUE:g} vanish",
+            f"multiply the series by a power of ten before importing it{instead}",
             observed.dataset,
         )

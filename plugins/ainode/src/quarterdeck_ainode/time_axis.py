@@ -10,9 +10,13 @@ from pandas.tseries.frequencies import to_offset
 
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 
+_LAST_YEAR = 9999
 _DAY = 86_400.0
 _HOUR = 3_600.0
 _MINUTE = 60.0
+
+#: Observations after the last unusable one that are worth naming a window for.
+_LEAST_WINDOW = 3
 
 #: Steps a year of calendar frequencies, by the part of the alias before its anchor. Business days have five a week.
 _CALENDAR_SEASONS = {
@@ -46,7 +50,16 @@ class TimeAxis(Struct, frozen=True):
     def future(self, steps: int) -> Any:
         """The next times, the first one step after the last observation, as a DatetimeIndex."""
         last = self.index[-1]
-        return pd.DatetimeIndex([last + number * self.step for number in range(1, steps + 1)])
+        try:
+            times: list[Any] = [last + number * self.step for number in range(1, steps + 1)]
+        except (OverflowError, ValueError):
+            times = []  # pandas has no number for such times.
+        if not times or times[-1].year > _LAST_YEAR:
+            raise UsageError(
+                f"{steps} steps of {self.frequency} after {last.isoformat()} reach beyond the year {_LAST_YEAR}",
+                "use a shorter horizon",
+            )
+        return pd.DatetimeIndex(times, dtype=self.index.dtype)
 
 
 def time_axis(times: NDArray[np.datetime64], frequency: str, time_zone: str, address: str) -> TimeAxis:
@@ -55,7 +68,7 @@ def time_axis(times: NDArray[np.datetime64], frequency: str, time_zone: str, add
     `times` are UTC when there is a `time_zone`. An empty frequency is inferred. Raises QuarterdeckError, with the place, when times are
     not equally spaced.
     """
-    index: Any = pd.DatetimeIndex(times)
+    index: Any = pd.DatetimeIndex(times.astype("datetime64[us]"))  # Nanoseconds end in the year 2262.
     if time_zone:
         index = index.tz_localize("UTC").tz_convert(time_zone)
     offset = to_offset(frequency) if frequency else _inferred(index, address)
@@ -67,13 +80,25 @@ def time_axis(times: NDArray[np.datetime64], frequency: str, time_zone: str, add
     if len(breaks):
         first, last = int(breaks[0]), int(breaks[-1])
         rest = len(index) - last - 1
+        if index[first + 1] <= index[first]:
+            raise QuarterdeckError(
+                f"the times of {address} do not increase: after {index[first].isoformat()} comes {index[first + 1].isoformat()} "
+                f"({_places(len(breaks))})",
+                f"keep one of the rows of each time and import the series again{window_after_last(rest)}",
+                address,
+            )
         raise QuarterdeckError(
             f"{address} is not equally spaced: after {index[first].isoformat()} comes {index[first + 1].isoformat()}, where "
-            f"{offset.freqstr} expects {(index[first] + step).isoformat()} ({len(breaks)} such places)",
-            f"fill the gaps and import the series again, or use only what follows the last one: --window {rest}",
+            f"{offset.freqstr} expects {(index[first] + step).isoformat()} ({_places(len(breaks))})",
+            f"fill the gaps and import the series again{window_after_last(rest)}",
             address,
         )
     return TimeAxis(index, step, offset.freqstr, seasonal_period(offset.freqstr))
+
+
+def window_after_last(rest: int) -> str:
+    """The end of a remedy: the window that begins after the last unusable place, when so many observations make one."""
+    return f", or use only what follows the last one: --window {rest}" if rest >= _LEAST_WINDOW else ""
 
 
 def seasonal_period(frequency: str) -> int:
@@ -120,3 +145,7 @@ def _calendar_step(offset: Any) -> Any:
 def _breaks(index: Any, step: Any) -> NDArray[np.intp]:
     """The positions after which the next time is not one step later."""
     return np.flatnonzero(index[:-1] + step != index[1:])
+
+
+def _places(count: int) -> str:
+    return "1 such place" if count == 1 else f"{count} such places"
