@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from quarterdeck.runtime.datasets.arrow_compute import pc
 from quarterdeck.runtime.datasets.browsing import time_text
 from quarterdeck.runtime.datasets.export_terms import ExportFormat, ExportParameters, export_format
+from quarterdeck.runtime.datasets.series_import import GROUP_ROWS, parquet_writer
 from quarterdeck.runtime.datasets.time_parsing import zone
 from quarterdeck_api.documents import Document, Fact, FactsBlock
 from quarterdeck_api.errors import QuarterdeckError, RefusedError, UsageError
@@ -88,7 +89,7 @@ def _batches(location: DatasetLocation, context: JobContext) -> Iterator[pa.Reco
     """The dataset's rows: the time column as microseconds, then the columns of numbers."""
     columns = [location.time_column, *location.value_columns]
     written = 0
-    with pq.ParquetFile(location.path) as file:
+    with pq.ParquetFile(location.path, pre_buffer=False) as file:
         for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
             yield batch
             written += batch.num_rows
@@ -101,12 +102,11 @@ def _write_parquet(location: DatasetLocation, path: Path, context: JobContext) -
     fields = [pa.field(location.time_column, kind, nullable=False)]
     fields += [pa.field(name, pa.float64()) for name in location.value_columns]
     schema, rows = pa.schema(fields), 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with parquet_writer(path, schema) as writer:
         for batch in _batches(location, context):
             rows += batch.num_rows
-            writer.write_batch(
-                pa.RecordBatch.from_arrays([batch.column(0).cast(kind), *batch.columns[1:]], schema=schema)
-            )
+            table = pa.Table.from_arrays([batch.column(0).cast(kind), *batch.columns[1:]], schema=schema)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
     return rows
 
 

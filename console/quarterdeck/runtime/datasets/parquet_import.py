@@ -45,7 +45,7 @@ class ParquetRows:
         self._problems = problems
         problems.unit = "Row"
         try:
-            self._file = pq.ParquetFile(plan.path)
+            self._file = pq.ParquetFile(plan.path, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise UsageError(
                 f"{plan.path} is not a Parquet file that can be read: {error}", "write it again"

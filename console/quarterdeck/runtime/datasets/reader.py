@@ -30,7 +30,7 @@ _BATCH_ROWS = 65_536
 def answer(question: Question) -> Answer:
     """The answer to one question."""
     try:
-        with pq.ParquetFile(question.path) as file:
+        with pq.ParquetFile(question.path, pre_buffer=False) as file:
             return _rows(file, question) if isinstance(question, ReadRows) else _outline(file, question)
     except (OSError, KeyError, pa.ArrowException) as error:
         return Failed(" ".join(f"{question.path} cannot be read: {error}".split()))

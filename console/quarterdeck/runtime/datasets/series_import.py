@@ -213,8 +213,7 @@ class _Found:
 
     def writer(self, path: Path) -> pq.ParquetWriter:
         """Opens the file to write."""
-        encodings = {self._time_column: "DELTA_BINARY_PACKED", **dict.fromkeys(self._names, "BYTE_STREAM_SPLIT")}
-        return pq.ParquetWriter(path, self._schema, compression="zstd", use_dictionary=False, column_encoding=encodings)
+        return parquet_writer(path, self._schema)
 
     def write(self, writer: pq.ParquetWriter, batch: pa.RecordBatch) -> None:
         """Writes some rows, and sees how they lie on the grid. Raises UsageError for one that is not on a grid that was asked for."""
@@ -270,6 +269,13 @@ class _Found:
             f"{self._plan.frequency}",
             remedy,
         )
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Opens a file for a time column and columns of numbers, in encodings that suit them: small, and fast to write and to read."""
+    time, *numbers = schema.names
+    encodings = {time: "DELTA_BINARY_PACKED", **dict.fromkeys(numbers, "BYTE_STREAM_SPLIT")}
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False, column_encoding=encodings)
 
 
 def clock_readings(times: pa.Array, place: ZoneInfo) -> pa.Array:
