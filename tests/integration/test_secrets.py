@@ -1,5 +1,7 @@
 """Secrets of settings and parameters are in no file of the instance and in no message that a client gets."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -105,3 +107,75 @@ def test_a_secret_parameter_is_used_and_forgotten(make_instance: Callable[..., A
     client.describe("core/journal/1")
     assert SECRET.encode() not in client.recording.received
     assert files_with(instance.home, SECRET) == []
+
+
+WATCHFUL = """
+[runtime]
+call_timeout = 2.0
+
+[backends.tank]
+type = "watchful"
+password = "env:QD_TEST_SECRET"
+"""
+
+
+def test_a_secret_is_nowhere_after_controllers_commands_events_findings_and_authorising(
+    make_instance: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    instance = make_instance(WATCHFUL, ("watchful",), QD_TEST_SECRET=SECRET)
+    (instance.home / "watchful").mkdir(parents=True)
+    client = instance.client()
+    for number, kind in enumerate(("", "gauge", "controller", "finding", "journal", "schedule"), 1):
+        client.call(WATCH_OPEN, WatchParams(number, kind), 30.0)
+    assert client.get("gauge", "tank").pending == {}
+    gauge, refill = "tank/gauge/g1", "core/controller/tank/refill"
+    # Findings, events and authorising: the request is noted by the plugin's hooks.
+    assert client.do_one("gauge.set", gauge, parameters={"level": 3, "token": SECRET}).status == "done"
+    # A controller: never in clear; a reference is resolved for its look, and its request hides it from the journal.
+    plain = client.call(DO, DoParams("controller.configure", (refill,), {}, {"token": SECRET}), 30.0)
+    assert (plain.outcomes[0].error.code, "***" in plain.command) == ("usage", True)  # type: ignore[union-attr]
+    assert client.do_one("controller.configure", refill, settings={"token": "env:QD_TEST_SECRET"}).status == "done"
+    looked = client.do_one("controller.look", refill)
+    assert looked.status == "done", looked.message
+    assert (instance.home / "watchful" / "token-length").read_text().strip() == str(len(SECRET))
+    [asked] = [each for each in client.journal() if each.actor == "controller tank/refill"]
+    assert asked.parameters["token"] == "***"
+    client.describe(refill)
+    # A schedule: refused, and what was asked for is not repeated.
+    nested = {"level": 4, "token": SECRET}
+    wanted = {"name": "n", "rule": "every 1h", "action": "gauge.set", "target": gauge, "parameters": nested}
+    scheduled = client.call(DO, DoParams("schedule.add", (), wanted), 30.0)
+    assert scheduled.outcomes[0].status == "failed"
+    # A lost outcome, and its check.
+    lost = client.do_one("gauge.set-silently", gauge, parameters={"level": 9, "token": SECRET})
+    assert lost.status == "unknown"
+    entry = client.journal("action=gauge.set-silently")[0].entry
+    until(lambda: client.do_one("journal.check", f"core/journal/{entry}").status == "done")
+    # A command: its parameters go through a pipe, not through arguments or the environment.
+    words = ["watchful", "fill", "--gauge", "g1", "--level", "8", "--token", SECRET]
+    done = quarterdeck(instance, *words)
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    noted = (instance.home / "watchful" / "asked").read_text()
+    assert noted.count('"***"') >= 3
+    client.journal()
+    client.status()
+    until(lambda: (instance.home / "watchful" / "events").exists())
+    while client.next_notification(0.3) is not None:
+        pass
+    assert SECRET.encode() not in client.recording.received
+    assert instance.stop() == 0
+    assert files_with(instance.home, SECRET) == []
+
+
+def quarterdeck(instance: Any, *words: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in instance.environment.items() if name != "QD_TEST_SECRET"}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "quarterdeck", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,6 +1,7 @@
 """A request's way through the runtime: look up, validate, policy, journal, act, outcome."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -18,13 +19,13 @@ from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.rows import job_address
 from quarterdeck.runtime.jobs.secret_fields import require_references, secret_paths
 from quarterdeck.runtime.jobs.service import JobService
-from quarterdeck.runtime.journal import Journal, redact
+from quarterdeck.runtime.journal import REDACTED, Journal, redact
 from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
 from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.store import Store
 from quarterdeck_api.authorization import AuthorizationRequest
-from quarterdeck_api.backend import ActionRequest, ActionResult
+from quarterdeck_api.backend import ActionRequest, ActionResult, Choice
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import (
     ErrorReport,
@@ -53,6 +54,8 @@ from quarterdeck_api.wire import Method
 PERFORM_FACTOR = 3.0
 #: Seconds for schemas and completions, which a user waits for while typing.
 ASK_TIMEOUT = 5.0
+#: Addresses that a completion offers at most.
+MOST_CHOICES = 200
 
 _log = logging.getLogger("quarterdeck.runtime")
 
@@ -138,7 +141,11 @@ class Requests:
             outcome, own = await self._one(actor, request, each)
             outcomes.append(outcome)
             parameters = redact(shown.parameters, each.target.action.parameters)
-            shown = replace(shown, parameters=parameters, settings=redact(shown.settings, own))
+            if outcome.error is not None and each.target.is_core:
+                parameters = {name: _hidden(value) for name, value in parameters.items()}
+            # Without their schema nobody knows which settings are secrets.
+            settings = redact(shown.settings, own) if own else dict.fromkeys(shown.settings, REDACTED)
+            shown = replace(shown, parameters=parameters, settings=settings)
         first = targets[0]
         danger = required_danger(self._wish(request, first), self._settings().guardrails)
         names = [target.address.name for target in targets if target.address is not None]
@@ -172,8 +179,9 @@ class Requests:
         """The schemas of an action's parameters and of the resource's own."""
         address = Address.parse(asked.address) if asked.address else None
         _, action = self._registry.action(asked.action, address)
-        own = await self._own_schema(action, address) if address else None
-        return ParametersResult(action.parameters, own)
+        if address is None:
+            return ParametersResult(action.parameters, self._core_actions.new_parameters(action.id, asked.parameters))
+        return ParametersResult(action.parameters, await self._own_schema(action, address))
 
     async def complete(self, asked: CompleteParams) -> CompleteResult:
         """Live choices for a field: datasets from the catalogue, everything else from the backend."""
@@ -183,12 +191,22 @@ class Requests:
         choices = self._needs.complete(action, asked, field)
         if choices is not None:
             return CompleteResult(choices)
+        known = self._known_addresses(field, asked.prefix)
         if address is None or address.backend == CORE:
-            return CompleteResult(())
+            return CompleteResult(known)
         try:
-            return await self._ask(address.backend, BACKEND_COMPLETE, asked, ASK_TIMEOUT)
+            found = await self._ask(address.backend, BACKEND_COMPLETE, asked, ASK_TIMEOUT)
         except UnsupportedError:
-            return CompleteResult(())  # A backend without completion has no choices to offer.
+            return CompleteResult(known)  # A backend without completion has no choices of its own to offer.
+        return found if found.choices else CompleteResult(known)
+
+    def _known_addresses(self, field: Mapping[str, Any], prefix: str) -> tuple[Choice, ...]:
+        """Addresses in the store for a field that takes them, of its kind or of any."""
+        if field.get("format") != "address":
+            return ()
+        rows = self._store.get(str(field.get("kind", "")), prefix.partition("/")[0] if "/" in prefix else "")
+        fitting = (Choice(each.address, each.state) for each in rows if each.address.startswith(prefix))
+        return tuple(itertools.islice(fitting, MOST_CHOICES))
 
     async def _ask(
         self, backend: str, method: Method[P, R], params: P, timeout: float, *, changes_something: bool = False
@@ -287,7 +305,10 @@ class Requests:
         if not request.settings:
             return wanted
         target = wanted.target
-        own = await self._own_schema(target.action, target.address) if target.address else None
+        if target.address is not None:
+            own = await self._own_schema(target.action, target.address)
+        else:
+            own = self._core_actions.new_parameters(target.action.id, wanted.parameters)
         if own is None:
             raise UsageError(f"{target.action.id} on {target.text} takes no --set", "leave --set out")
         return replace(wanted, settings=validate(own, request.settings), own=own)
@@ -361,6 +382,11 @@ def _authorization(actor: str, wanted: _Wanted) -> AuthorizationRequest:
     addresses = (str(target.address),) if target.address else ()
     action = target.action
     return AuthorizationRequest(actor, action.id, addresses, *wanted.shown, action.danger, action.read_only)
+
+
+def _hidden(value: Any) -> Any:
+    """What one request carries for another (a schedule's parameters) may hold secrets that only the other's schema knows."""
+    return dict.fromkeys(value, REDACTED) if isinstance(value, Mapping) else value
 
 
 def _core_request(actor: str, wanted: _Wanted) -> CoreRequest:
