@@ -91,3 +91,55 @@ def test_keys_go_on_after_a_menu_without_anything_to_choose(play: Play) -> None:
         await until(pilot, lambda: app.main.current.name == "models", app)
 
     play(story)
+
+
+def test_the_palette_finds_panes_actions_and_resources_by_letters(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        burst(app, "ctrl+p", *"jrnl", "enter")
+        await until(pilot, lambda: app.main.current.name == "journal" and app.screen is app.main, app)
+        await pilot.press("3")
+        await until(pilot, lambda: "models 2" in app.main.status_text, app)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Loads the model." in text(app), app)
+        await pilot.press(*"load", "enter")
+        await until(pilot, lambda: bool(runtime.done), app)
+        assert runtime.done[0].addresses == ("ainode/model/arima",)
+        await until(pilot, lambda: app.screen is app.main, app)
+        burst(app, "ctrl+p", *"naiv", "enter")
+        await until(pilot, lambda: "2,1,1" in text(app), app)
+        assert "ainode/model/naive" in text(app)
+        await pilot.press("escape")
+        burst(app, "ctrl+p", *"mark", "enter")
+        await until(pilot, lambda: "1 marked" in app.main.status_text, app)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: app.screen is not app.main, app)
+        await pilot.press(*"qqqq")
+        await until(pilot, lambda: "nothing" in text(app), app)
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: app.screen is app.main, app)
+
+    play(story, make_model("arima"), make_model("naive"))
+
+
+def test_the_palette_finds_one_among_many_resources(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await pilot.press("3")
+        await until(pilot, lambda: "models 30,000" in app.main.status_text, app)
+        burst(app, "ctrl+p", *"m-029876", "enter")
+        await until(pilot, lambda: "ainode/model/m-029876" in text(app) and "2,1,1" in text(app), app)
+
+    play(story, *(make_model(f"m-{number:06}") for number in range(30_000)))
+
+
+def test_ctrl_l_sends_the_whole_screen(play: Play, make_model: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await pilot.press("3")
+        await until(pilot, lambda: "models 1" in app.main.status_text, app)
+        written: list[str] = []
+        assert app._driver is not None
+        monkeypatch.setattr(app._driver, "write", written.append)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "\x1b[2J" in written, app)
+
+    play(story, make_model("arima"))

@@ -304,6 +304,14 @@ class ConsoleApp(App[None]):
 
     # Screens over the panes.
 
+    def action_palette(self) -> None:
+        """Offers everything that can be done or gone to, found by some letters."""
+        from quarterdeck.tui.palette_choices import choose_from_palette
+
+        if self.screen is self._main:
+            self.hold_keys()
+            self.run_worker(choose_from_palette(self))
+
     def action_redraw(self) -> None:
         """Paints the whole terminal anew."""
         from quarterdeck.tui.redrawing import redraw

@@ -51,10 +51,14 @@ class RowKeys:
 
     def action_actions(self) -> None:
         """Shows what can be done with the marked rows, or with the selected one when none is marked."""
+        self.console.open_actions(*self.chosen())
+
+    def chosen(self) -> tuple[str, list[Resource]]:
+        """What an action is about: the marked rows, or the selected one when none is marked, and their kind."""
         selected = self.table.selected
         selected = None if selected is None or selected.kind == "backend" else selected
         resources = self.table.marked or ([] if selected is None else [selected])
-        self.console.open_actions(resources[0].kind if resources else self._kind_without_rows(), resources)
+        return (resources[0].kind if resources else self._kind_without_rows()), resources
 
     def action_copy(self) -> None:
         """Copies the addresses of the marked rows, what the picked column says, or the selected row's address."""
