@@ -283,10 +283,24 @@ class Instance:
         return _process(found.pid) if found is not None and found.state == "ready" else None
 
     def _check_result(self, record: JobRecord, seen: str) -> None:
-        if record.action == "node.empty":
-            assert record.result == {}, seen
-            return
-        assert record.result is not None and record.result["attempt"] == record.attempt, seen
+        result = record.result
+        assert result is not None, seen
+        match record.action:
+            case "node.empty":
+                assert result == {}, seen
+            case "node.sleep" | "node.host-sleep":
+                self._check_sleep(record, result, seen)
+            case "deployment.score":
+                assert result["sum"] == sum(number * number for number in range(record.parameters["items"])), seen
+            case "deployment.roll-out":
+                assert result["attempt"] == record.attempt, seen
+                steps = [(step.name, step.state) for step in record.steps]
+                assert steps == [(name, JobState.SUCCEEDED) for name in ("build", "push", "wait")], (steps, seen)
+            case _:
+                assert len(set(result["jobs"])) == record.parameters["scores"], seen
+
+    def _check_sleep(self, record: JobRecord, result: dict[str, Any], seen: str) -> None:
+        assert result["attempt"] == record.attempt, seen
         assert f"end {record.attempt}" in self.trail_of(record.job), seen
         wanted = {"slept.txt", f"by-attempt-{record.attempt}.txt"} if record.parameters.get("artefact") else set()
         assert {each.name for each in record.artefacts} == wanted, seen
