@@ -10,6 +10,7 @@ import pytest
 
 from quarterdeck_api.editing import TEXT_GET, TEXT_PUT, EditableText, TextChange, TextParams, TextPut
 from quarterdeck_api.errors import NotFoundError, RefusedError, UnknownOutcomeError, UnsupportedError, UsageError
+from quarterdeck_api.protocol import COMPLETE, CompleteParams
 
 CONFIG = """
 [backends.locked]
@@ -104,9 +105,14 @@ def test_a_lost_answer_is_an_unknown_outcome(instance: Any, client: Any, until: 
     thread.join(60)
     assert isinstance(faults[0], UnknownOutcomeError)
     assert edits(client)[0] == ("editable/note/b", "allowed", "unknown")
+    entry = client.journal("resource.edit")[0].entry
+    assert faults[0].remedy == f"run `quarterdeck journal check {entry}` before doing it again"
     second.close()
     until(lambda: instance.host_pid(client, "editable") not in (0, host.pid))
     until(lambda: client.get("note", "editable").pending == {})
+    checked = client.do_one("journal.check", f"core/journal/{entry}")
+    assert checked.status == "done" and "editable/note/b is ok" in checked.message
+    assert text(client, "editable/note/b").version == "1", "checking never repeats the edit"
 
 
 def _put_lost(client: Any) -> Exception:
@@ -121,6 +127,17 @@ def test_a_program_for_the_terminal_reaches_whoever_asked(client: Any) -> None:
     outcome = client.do_one("note.shell", "editable/note/a", parameters={"status": 3})
     assert outcome.status == "done" and outcome.run is not None
     assert outcome.run.folder == "/" and outcome.run.environment == {"NOTE": "a"} and "exit(3)" in outcome.run.argv[-1]
+
+
+def test_addresses_are_completed_from_the_backend_or_from_what_is_known(client: Any) -> None:
+    def choices(address: str, prefix: str) -> list[str]:
+        found = client.call(COMPLETE, CompleteParams("note.copy", address, "to", prefix)).choices
+        return [each.value for each in found]
+
+    assert choices("editable/note/a", "editable/note/") == [f"editable/note/{name}" for name in "abc"]
+    # This backend knows its own notes only; what others have comes from the store.
+    assert choices("editable/note/a", "locked/note/") == [f"locked/note/{name}" for name in "abc"]
+    assert choices("editable/note/a", "exemplary/") == []
 
 
 def test_a_secret_reaches_the_backend_and_nothing_else(instance: Any, client: Any) -> None:

@@ -177,7 +177,7 @@ def _values(session: Session, action: ActionInfo, field: Field, address: str, in
     if field.format == "dataset":
         return _names("dataset")(session, incomplete)
     if field.format == "address":
-        return _addresses(session, incomplete)
+        return _addresses_of(session, (field.kind,) if field.kind else _COMMON_KINDS, incomplete)
     found = session.call(COMPLETE, CompleteParams(action.id, address, field.name, incomplete))
     return [(choice.value, choice.help) for choice in found.choices]
 

@@ -1,4 +1,4 @@
-"""Editing resources as text: policy, authorisation and journal as for any other request, under the action `resource.edit`."""
+"""Editing resources as text: policy, authorisation and journal as for any other request. The text itself is never in the journal."""
 
 import asyncio
 import logging
@@ -16,13 +16,10 @@ from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck_api.authorization import AuthorizationRequest
 from quarterdeck_api.catalogue import ActionInfo, Danger, JsonSchema
-from quarterdeck_api.editing import EditableText, TextChange, TextParams, TextPut
+from quarterdeck_api.editing import EDIT_ACTION, EditableText, TextChange, TextParams, TextPut
 from quarterdeck_api.errors import QuarterdeckError, RefusedError, UnknownOutcomeError, UnsupportedError, UsageError
 from quarterdeck_api.host_protocol import BACKEND_GET_TEXT, BACKEND_PUT_TEXT
 from quarterdeck_api.resources import CORE, Address
-
-#: The action by which policy, guardrails, plugins and journal know that a text is put. The text itself is never in the journal.
-EDIT = "resource.edit"
 
 _NOTHING: JsonSchema = {"type": "object", "properties": {}, "required": []}
 
@@ -81,14 +78,14 @@ class Editing:
                 return replace(change, danger=required_danger(wish, standing.guardrails))
             check(wish, standing)
             danger = required_danger(wish, standing.guardrails)
-            request = AuthorizationRequest(actor, EDIT, (wanted.address,), dict(journalled), {}, danger, False)
+            request = AuthorizationRequest(actor, EDIT_ACTION, (wanted.address,), dict(journalled), {}, danger, False)
             await self._authorizer.check(request)
         except RefusedError as error:
             if not wanted.dry_run:
-                number = self._journal.begin(actor, EDIT, wanted.address, "refused", journalled)
+                number = self._journal.begin(actor, EDIT_ACTION, wanted.address, "refused", journalled)
                 self._journal.finish(number, "refused", error.message)
             raise
-        number = self._journal.begin(actor, EDIT, wanted.address, "allowed", journalled)
+        number = self._journal.begin(actor, EDIT_ACTION, wanted.address, "allowed", journalled)
         task = asyncio.get_running_loop().create_task(self._carry_out(number, address, wanted))
         self._under_way.add(task)
         task.add_done_callback(self._done)
@@ -103,12 +100,15 @@ class Editing:
         """Puts the text, and records what came of it whatever happens."""
         try:
             change = await self._send(address, wanted)
+        except UnknownOutcomeError as error:
+            self._journal.finish(number, "unknown", error.message)
+            remedy = f"run `quarterdeck journal check {number}` before doing it again"
+            raise UnknownOutcomeError(error.message, remedy, str(address)) from error
         except QuarterdeckError as error:
-            outcome = {UnknownOutcomeError: "unknown", RefusedError: "refused"}.get(type(error), "failed")
-            self._journal.finish(number, outcome, error.message)
+            self._journal.finish(number, "refused" if isinstance(error, RefusedError) else "failed", error.message)
             raise
         except Exception as error:
-            _log.error("%s on %s", EDIT, address, exc_info=error)
+            _log.error("%s on %s", EDIT_ACTION, address, exc_info=error)
             message = f"the runtime failed inside {type(error).__name__}; it may or may not have happened"
             self._journal.finish(number, "unknown", message)
             raise UnknownOutcomeError(message, "see `quarterdeck runtime logs`", str(address)) from error
@@ -124,7 +124,7 @@ class Editing:
     async def _standing(self, address: Address) -> Standing:
         settings = self._settings()
         resource = await self._presence.resource(address)
-        off = resource.actions_off.get(EDIT, "") if resource is not None else ""
+        off = resource.actions_off.get(EDIT_ACTION, "") if resource is not None else ""
         read_only = self._registry.backend(address.backend).read_only
         return Standing(settings.runtime.read_only, read_only, off, settings.guardrails)
 
@@ -144,4 +144,4 @@ class Editing:
 
 def edit_action(kind: str) -> ActionInfo:
     """Editing a resource of a kind, as policy sees it."""
-    return ActionInfo(EDIT, "Edit as text", (kind,), _NOTHING, danger=Danger.CONFIRM, dry_run=True)
+    return ActionInfo(EDIT_ACTION, "Edit as text", (kind,), _NOTHING, danger=Danger.CONFIRM, dry_run=True)

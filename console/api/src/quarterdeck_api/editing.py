@@ -7,6 +7,9 @@ from msgspec import Struct
 from quarterdeck_api.catalogue import Danger
 from quarterdeck_api.wire import Method
 
+#: The action by which policy, guardrails, plugins and journal know that a text is put; a resource may turn it off in `actions_off`.
+EDIT_ACTION = "resource.edit"
+
 
 class EditableText(Struct, frozen=True, omit_defaults=True):
     """A resource's text; `version` says which state it is of, so that a change made elsewhere meanwhile is noticed."""

@@ -288,6 +288,7 @@ class LogStreams:
 
     def close(self, number: int) -> None:
         """Closes a stream; one that is not open is none."""
+        self._addresses.pop(number, None)
         task = self._tasks.pop(number, None)
         if task is not None:
             task.cancel()
@@ -299,7 +300,7 @@ class LogStreams:
 
     def _ended(self, number: int, task: asyncio.Task[None]) -> None:
         if self._tasks.get(number) is task:
-            del self._tasks[number]
+            del self._tasks[number], self._addresses[number]
         error = None if task.cancelled() else task.exception()
         if error is None or self._outlet.closed:
             return

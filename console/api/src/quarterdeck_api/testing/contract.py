@@ -16,6 +16,7 @@ from typing import Any
 from quarterdeck_api.backend import ActionRequest
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.documents import Document
+from quarterdeck_api.editing import EDIT_ACTION
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnsupportedError
 from quarterdeck_api.host_protocol import (
     BACKEND_COMPLETE,
@@ -66,7 +67,7 @@ def check_relations(subject: Subject) -> None:
         for target in filter(None, (resource.parent, *(link.address for link in resource.links))):
             foreign = Address.parse(target).backend != subject.name
             assert foreign or target in known, f"{resource.address} refers to {target}, which does not exist"
-        actions = {action.id for action in subject.catalogue.actions if resource.kind in action.kinds}
+        actions = {action.id for action in subject.catalogue.actions if resource.kind in action.kinds} | {EDIT_ACTION}
         for action, reason in resource.actions_off.items():
             assert action in actions, f"{resource.address} turns {action} off, which its kind has not"
             assert reason, f"{resource.address} does not say why {action} is off"
