@@ -17,7 +17,7 @@ _ORDER = [(TIME, "ascending"), (LINE, "ascending")]
 
 
 class SortedRuns:
-    """Takes batches in any order and gives their rows by time, and by line where times are equal; may be read more than once.
+    """Takes batches in any order and gives their rows by time, equal ones next to one another; may be read more than once.
 
     Rows that come in order go straight to the run's file. Others are collected, `run_rows` at most, sorted, and begin a new run when
     they do not follow the one before. At most `most_runs` files are merged at once.
