@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from quarterdeck_api.editing import TEXT_GET, TEXT_PUT, TextParams, TextPut
+from quarterdeck_api.metrics import METRICS, MetricsParams
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     CATALOGUE,
@@ -164,6 +166,57 @@ def test_a_secret_is_nowhere_after_controllers_commands_events_findings_and_auth
     while client.next_notification(0.3) is not None:
         pass
     assert SECRET.encode() not in client.recording.received
+    assert instance.stop() == 0
+    assert files_with(instance.home, SECRET) == []
+
+
+WORKING = """
+[backends.shelf]
+type = "editable.shelf"
+password = "env:QD_TEST_SECRET"
+"""
+
+
+def test_a_secret_is_nowhere_after_processes_jobs_edits_and_metrics(
+    make_instance: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    instance = make_instance(WORKING, ("editable", "stages", "rollout"), QD_TEST_SECRET=SECRET)
+    client = instance.client()
+    for number, kind in enumerate(("", "process", "instance", "job", "note", "journal"), 1):
+        client.call(WATCH_OPEN, WatchParams(number, kind), 30.0)
+    assert client.get("note", "shelf").pending == {}
+    reference = "env:QD_TEST_SECRET"
+    # A managed process: by reference only; its instances get the value.
+    asked = {"type": "stages.stage", "name": "sieve"}
+    plain = client.call(DO, DoParams("process.create", (), asked, {"token": SECRET}), 30.0)
+    assert (plain.outcomes[0].status in ("failed", "refused"), SECRET in plain.command) == (True, False)
+    made = client.do_one("process.create", parameters=asked, settings={"token": reference})
+    assert made.status == "done", made.message
+    until(lambda: any(each.state == "running" for each in client.get("instance").resources))
+    client.describe("core/process/sieve")
+    client.call(LOGS_OPEN, LogsParams(77, "core/process/sieve"), 30.0)
+    client.call(METRICS, MetricsParams("core/instance/sieve.1"), 30.0)
+    # A text, and a short action with a secret.
+    note = "shelf/note/a"
+    before = client.call(TEXT_GET, TextParams(note), 30.0)
+    client.call(TEXT_PUT, TextPut(note, "other\n", before.version, confirmed=True), 30.0)
+    client.do_one("note.unlock", note, parameters={"password": SECRET})
+    client.describe(note)
+    # A job: by reference only.
+    [deployment, *_] = [each.address for each in client.get("deployment").resources]
+    job = client.call(DO, DoParams("deployment.login", (deployment,), {"token": SECRET}), 30.0)
+    assert (job.outcomes[0].job, SECRET in job.command) == ("", False)
+    started = client.do_one("deployment.login", deployment, parameters={"token": reference})
+    assert client.finished(started.job).state.value == "succeeded"
+    client.describe(started.job)
+    client.call(LOGS_OPEN, LogsParams(78, started.job), 30.0)
+    client.journal()
+    client.status()
+    assert client.do_one("process.remove", "core/process/sieve", confirmed=True).status == "done"
+    while client.next_notification(0.3) is not None:
+        pass
+    assert SECRET.encode() not in client.recording.received
+    assert files_with(instance.home, SECRET) == []
     assert instance.stop() == 0
     assert files_with(instance.home, SECRET) == []
 
