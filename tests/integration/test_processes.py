@@ -8,7 +8,16 @@ import psutil
 import pytest
 
 from quarterdeck_api.metrics import METRICS, MetricsParams
-from quarterdeck_api.protocol import LOGS_LINES, LOGS_OPEN, LogsParams, Outcome
+from quarterdeck_api.protocol import (
+    LOGS_LINES,
+    LOGS_OPEN,
+    PARAMETERS,
+    STOP,
+    LogsParams,
+    Outcome,
+    ParametersParams,
+    StopParams,
+)
 from quarterdeck_api.resources import Health, Resource
 from quarterdeck_api.wire import to_builtins
 
@@ -16,7 +25,7 @@ from quarterdeck_api.wire import to_builtins
 @pytest.fixture(scope="module")
 def runtime(make_instance: Callable[..., Any]) -> Any:
     """One runtime with the plugin `stages`."""
-    return make_instance(plugins=("stages",))
+    return make_instance(plugins=("stages",), STAGE_TOKEN="kept-under-the-hat")
 
 
 @pytest.fixture
@@ -259,6 +268,35 @@ def test_logs_are_followed(client: Any, until: Any) -> None:
     assert "about to end" in lines
 
 
+def test_what_a_new_process_takes_depends_on_its_type(client: Any, until: Any) -> None:
+    def settings(**said: Any) -> Any:
+        return client.call(PARAMETERS, ParametersParams("process.create", parameters=said)).settings
+
+    assert settings() is None
+    assert settings(type="stages.stage")["properties"]["threshold"]["default"] == 0.5
+    given = {"type": "stages.stage", "name": "given", "parameters": {"threshold": 0.125}}
+    assert client.do_one("process.create", parameters=given, settings={"rate": 5}).status == "done"
+    running(client, until, "given")
+    document = to_builtins(client.describe("core/process/given").document)
+    [facts] = [block["facts"] for block in document["blocks"] if block.get("title") == "Given"]
+    said = {fact[0]: fact[1] for fact in facts}
+    assert (said["threshold"], said["rate"]) == (0.125, 5)
+    wrong = client.do_one("process.create", parameters={"type": "stages.stage", "name": "b"}, settings={"rat": 1})
+    assert wrong.error.code == "usage"
+
+
+def test_a_secret_reaches_the_process_by_reference_only(runtime: Any, client: Any, until: Any) -> None:
+    secret = runtime.environment["STAGE_TOKEN"]
+    given = {"type": "stages.stage", "name": "secretive"}
+    assert client.do_one("process.create", parameters=given, settings={"token": "env:STAGE_TOKEN"}).status == "done"
+    running(client, until, "secretive")
+    spelt = client.do_one("process.control", "core/process/secretive", parameters={"message": "spell"})
+    assert spelt.message == f'spell: {{"letters":{len(secret)}}}'
+    files = [path for path in runtime.home.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
 def test_wrong_requests_are_refused_before_anything_is_kept(client: Any) -> None:
     def refused(**parameters: Any) -> str:
         outcome = client.do_one("process.create", parameters=parameters)
@@ -320,3 +358,26 @@ def test_status_counts_processes_and_wanted_ones_keep_the_runtime_alive(make_ins
     assert instance.process.wait(60) == 0  # Nothing is wanted any more, so it ends by itself.
     instance.process = None
     assert not instance.processes()
+
+
+def test_a_restart_of_the_runtime_leaves_processes_running_and_a_stop_keeps_what_is_wanted(
+    make_instance: Any, until: Any
+) -> None:
+    instance = make_instance(plugins=("stages",))
+    client = instance.client()
+    create(client, "stage", "kept", count=2)
+    create(client, "stage", "idle", start=False)
+    before = pids(client, running(client, until, "kept", 2))
+    client.call(STOP, StopParams("restart", keep_workers=True))
+    assert instance.process.wait(60) == 0
+    assert all(map(psutil.pid_exists, before))
+    instance.process = None
+    client = instance.client()
+    assert pids(client, running(client, until, "kept", 2)) == before
+    instance.stop()
+    assert not instance.processes()
+    client = instance.client()
+    after = pids(client, running(client, until, "kept", 2))
+    assert not set(after) & set(before)
+    assert row(client, "process", "idle").state == "stopped"  # type: ignore[union-attr]
+    assert all(cells(client, each)["restarts"] == 0 for each in client.get("instance").resources)

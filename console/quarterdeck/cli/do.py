@@ -75,7 +75,7 @@ def command(
             action=action,
             addresses=said.addresses,
             parameters=_with_secrets(said.parameters, known, info),
-            settings=own_settings(session, info, said.addresses, settings),
+            settings=own_settings(session, info, said.addresses, settings, said.parameters),
             dry_run=dry_run,
             confirmed=yes,
             typed_names=typed_names,
@@ -88,16 +88,21 @@ def command(
 
 
 def own_settings(
-    session: Session, info: ActionInfo, addresses: tuple[str, ...], items: tuple[str, ...]
+    session: Session,
+    info: ActionInfo,
+    addresses: tuple[str, ...],
+    items: tuple[str, ...],
+    parameters: dict[str, object] | None = None,
 ) -> dict[str, object]:
-    """The `--set` items read against the schema that the first resource has of its own; raises UsageError."""
+    """The `--set` items read against the schema that the first resource has of its own, or something new by its parameters; raises UsageError."""
     if not items:
         return {}
-    if not addresses:
+    if not addresses and not info.standalone:
         raise UsageError(f"{info.id} with --set needs the address of a resource", "write it after the action")
-    asked = session.call(PARAMETERS, ParametersParams(info.id, addresses[0]))
+    address = addresses[0] if addresses else ""
+    asked = session.call(PARAMETERS, ParametersParams(info.id, address, parameters or {}))
     if asked.settings is None:
-        raise UsageError(f"{info.id} on {addresses[0]} takes no --set", "leave --set out")
+        raise UsageError(f"{info.id} {f'on {address} ' if address else ''}takes no --set", "leave --set out")
     return parse_settings(asked.settings, items)
 
 

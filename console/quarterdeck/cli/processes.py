@@ -89,10 +89,10 @@ def create(
             "name": name,
             "backend": backend,
             "count": count,
-            "parameters": parse_settings(info.parameters, settings),
             "start": not stopped,
         }
-        request = DoParams("process.create", parameters=parameters, dry_run=dry_run)
+        own = parse_settings(info.parameters, settings)
+        request = DoParams("process.create", parameters=parameters, settings=own, dry_run=dry_run)
         return carry_out(session, request, Manner(as_json))
 
 

@@ -230,6 +230,7 @@ class Application:
             linger=min(_GUARD_LINGER, idle_exit),
         )
         core_actions.add(self._processes.actions)
+        core_actions.on_new("process.create", self._processes.actions.new_parameters)
         self._asking = Asking(self._controllers.actor, self._job_actor)
         self._asking.on(DO, self._do_for_plugin)
         self._asking.on(GET, lambda _, asked: self._server.get(asked))

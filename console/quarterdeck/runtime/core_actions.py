@@ -62,10 +62,20 @@ class CoreActions:
         self._datasets = datasets
         self._on_datasets = on_datasets
         self._groups: list[ActionGroup] = []
+        self._of_new: dict[str, Callable[[Mapping[str, Any]], JsonSchema | None]] = {}
 
     def add(self, group: ActionGroup) -> None:
         """Lets a part of the runtime answer for its actions."""
         self._groups.append(group)
+
+    def on_new(self, action: str, schema: Callable[[Mapping[str, Any]], JsonSchema | None]) -> None:
+        """Lets a standalone action take settings (--set) whose schema depends on its parameters."""
+        self._of_new[action] = schema
+
+    def new_parameters(self, action: str, parameters: Mapping[str, Any]) -> JsonSchema | None:
+        """The schema of the settings of something new; None when it has none, or while the parameters do not say."""
+        schema = self._of_new.get(action)
+        return schema(parameters) if schema is not None else None
 
     def complete(self, request: JobRequest) -> JobRequest:
         """The request as the job needs it; raises UsageError or RefusedError before anything is queued."""

@@ -186,10 +186,11 @@ class DoResult(Struct, frozen=True):
 
 
 class ParametersParams(Struct, frozen=True):
-    """An action and, where resources have parameters of their own, the resource."""
+    """An action and, where resources have parameters of their own, the resource; for something new `parameters` are what is said of it so far."""
 
     action: str
     address: str = ""
+    parameters: dict[str, Any] = {}
 
 
 class ParametersResult(Struct, frozen=True):

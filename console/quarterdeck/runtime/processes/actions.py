@@ -1,7 +1,7 @@
 """The actions on processes: checked before anything is journalled, then carried out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -49,7 +49,7 @@ class ProcessActions:
         """Raises UsageError, NotFoundError or RefusedError when an action is wrong in what it asks for."""
         if request.action == "process.create":
             self._refuse_existing(str(request.parameters["name"]))
-            self._asked(request.parameters)
+            self._asked(request)
         elif request.action == "process.configure" and request.address is not None:
             if not request.settings:
                 raise UsageError("nothing is to be configured", "write --set KEY=VALUE")
@@ -59,7 +59,7 @@ class ProcessActions:
         """What creating a process would do; None for another action."""
         if request.action != "process.create":
             return None
-        spec = self._asked(request.parameters)
+        spec = self._asked(request)
         return ActionResult(f"would keep {spec.count} of {spec.process_type} for {spec.backend} as {spec.name}")
 
     def own_parameters(self, action: str, address: Address) -> JsonSchema | None:
@@ -72,11 +72,15 @@ class ProcessActions:
             raise UnreachableError(
                 f"plugin {spec.plugin} has no {spec.process_type} now", "see `quarterdeck plugin list`"
             )
-        properties = {
-            name: {key: value for key, value in field.items() if key != "default"}
-            for name, field in info.parameters.get("properties", {}).items()
-        }
-        return {**info.parameters, "properties": properties, "required": []}
+        return _unrequired(info.parameters, info.parameters.get("properties", {}))
+
+    def new_parameters(self, parameters: Mapping[str, Any]) -> JsonSchema | None:
+        """What a new process's type takes; None while no type that is known has been said. What `parameters` give is not required."""
+        _, info = self._surroundings.types().get(str(parameters.get("type", "")), ("", None))
+        if info is None:
+            return None
+        given = parameters.get("parameters", {})
+        return _unrequired(info.parameters, given)
 
     async def perform(self, request: CoreRequest) -> ActionResult | None:
         """Carries out an action on processes; None when it is not one of them."""
@@ -120,7 +124,7 @@ class ProcessActions:
                 return None
 
     def _create(self, request: CoreRequest) -> ActionResult:
-        spec = self._asked(request.parameters)
+        spec = self._asked(request)
         self._refuse_existing(spec.name)
         self._store.save(ProcessRecord(spec, self._clock()))
         return self._noted(self._store.get(spec.name), request, f"process {spec.name} is created")
@@ -203,14 +207,15 @@ class ProcessActions:
                 str(Address(CORE, "process", name)),
             )
 
-    def _asked(self, parameters: Any) -> ProcessSpec:
+    def _asked(self, request: CoreRequest) -> ProcessSpec:
+        parameters = request.parameters
         plugin, info = self._surroundings.type_named(str(parameters["type"]))
         return ProcessSpec(
             name=str(parameters["name"]),
             process_type=info.id,
             plugin=plugin,
             backend=self._surroundings.backend_for(plugin, str(parameters.get("backend", ""))),
-            parameters=self._surroundings.checked(info, dict(parameters.get("parameters", {}))),
+            parameters=self._surroundings.checked(info, {**parameters.get("parameters", {}), **request.settings}),
             desired=DesiredState.RUNNING if parameters.get("start", True) else DesiredState.STOPPED,
             count=int(parameters.get("count", 1)),
         )
@@ -220,3 +225,13 @@ class ProcessActions:
         _, info = self._surroundings.type_named(spec.process_type)
         parameters = self._surroundings.checked(info, {**spec.parameters, **settings})
         return replace(record, spec=replace(spec, parameters=parameters))
+
+
+def _unrequired(schema: JsonSchema, given: Collection[str]) -> JsonSchema:
+    """A schema in which what is given already neither has to be said again, nor falls back to its default."""
+    properties: dict[str, Any] = {
+        name: {key: value for key, value in field.items() if name not in given or key != "default"}
+        for name, field in schema.get("properties", {}).items()
+    }
+    required = [name for name in schema.get("required", []) if name not in given]
+    return {**schema, "properties": properties, "required": required}

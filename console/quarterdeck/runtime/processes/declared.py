@@ -47,7 +47,7 @@ _CREATE: JsonSchema = {
         },
         "backend": {"type": "string", "default": "", "description": "Its backend; the plugin's only one when empty."},
         "count": {**_COUNT, "default": 1},
-        "parameters": {"type": "object", "default": {}, "description": "What the type takes."},
+        "parameters": {"type": "object", "default": {}, "description": "What the type takes; --set does the same."},
         "start": {"type": "boolean", "default": True, "description": "Start it at once."},
     },
     "required": ["type", "name"],

@@ -49,6 +49,8 @@ class Stage:
             case "sleep":
                 time.sleep(float(message.body["seconds"]))
                 return {"slept": message.body["seconds"]}
+            case "spell":
+                return {"letters": len(self._given.token)}
             case "fail":
                 raise ValueError("told to fail")
             case _:
