@@ -4,7 +4,7 @@ Methods are plain blocking functions: the host runs them in its thread pool, alw
 client per thread where its library is not thread-safe.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
@@ -64,7 +64,7 @@ class WatchContext(Protocol):
         kind: str,
         name: str,
         *,
-        cells: dict[str, str | int | float | bool | None],
+        cells: Mapping[str, str | int | float | bool | None],
         health: str = "ok",
         state: str = "",
         reason: str = "",

@@ -1,5 +1,6 @@
 """Browsed kinds: what a backend has too much of to mirror is asked for page by page, and never stored."""
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -60,7 +61,7 @@ class ResourceMaker(Protocol):
         kind: str,
         name: str,
         *,
-        cells: dict[str, str | int | float | bool | None],
+        cells: Mapping[str, str | int | float | bool | None],
         health: str = "ok",
         state: str = "",
         reason: str = "",

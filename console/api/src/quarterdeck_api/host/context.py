@@ -1,7 +1,7 @@
 """What a backend's `watch` is given: where changes go, who looks, and when to end."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -121,7 +121,7 @@ class HostWatchContext:
         kind: str,
         name: str,
         *,
-        cells: dict[str, Cell],
+        cells: Mapping[str, Cell],
         health: str = "ok",
         state: str = "",
         reason: str = "",

@@ -1,5 +1,7 @@
 """Builds resources of a backend by column names, for `watch` and for pages alike."""
 
+from collections.abc import Mapping
+
 from quarterdeck_api.catalogue import Catalogue
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest_name
@@ -18,7 +20,7 @@ class BackendResources:
         kind: str,
         name: str,
         *,
-        cells: dict[str, Cell],
+        cells: Mapping[str, Cell],
         health: str = "ok",
         state: str = "",
         reason: str = "",
