@@ -39,6 +39,7 @@ class RowReader:
         self._idle = idle
         self._patience = patience
         self._process: asyncio.subprocess.Process | None = None
+        self._ended: list[asyncio.subprocess.Process] = []
         self._turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -52,17 +53,21 @@ class RowReader:
 
     async def close(self) -> None:
         """Ends the process, and returns once it is gone."""
-        process = self._process
         self._end()
-        if process is not None:
-            await process.wait()
+        for process in tuple(self._ended):
+            with contextlib.suppress(OSError):
+                await process.communicate()  # Its pipes are closed too, which `wait` does not wait for.
+        self._ended.clear()
 
     def _end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        if process is None:
+            return
+        self._ended.append(process)
+        if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -71,8 +76,7 @@ class RowReader:
             if self._timer is not None:
                 self._timer.cancel()
             try:
-                async with asyncio.timeout(self._patience):
-                    answer = await self._answer_of_one_that_lives(question)
+                answer = await self._answer_of_one_that_lives(question)
             except TimeoutError as error:
                 self._end()
                 raise CallTimeoutError(
@@ -95,32 +99,40 @@ class RowReader:
 
     async def _answer_of_one_that_lives(self, question: Question) -> Answer:
         """Reading changes nothing, so it is asked once more when the process had ended, or ends meanwhile."""
-        fresh = self._process is None
+        known = self._process
         try:
-            return await self._answer(question)
+            return await self._answer(await self._running(), question)
+        except TimeoutError:
+            raise
         except (OSError, EOFError):
-            if fresh:
+            if known is None or self._process is not known:
                 raise
             self._end()
-            return await self._answer(question)
+            return await self._answer(await self._running(), question)
 
-    async def _answer(self, question: Question) -> Answer:
-        process = self._process
-        if process is None or process.returncode is not None:
-            process = self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *_COMMAND,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                cwd="/",
-                env=host_environment(self._variables, {}),
-                process_group=0,
-                limit=_LONGEST_ANSWER,
-            )
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        self._end()
+        self._ended = [each for each in self._ended if each.returncode is None]
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *_COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd="/",
+            env=host_environment(self._variables, {}),
+            process_group=0,
+            limit=_LONGEST_ANSWER,
+        )
+        return self._process
+
+    async def _answer(self, process: asyncio.subprocess.Process, question: Question) -> Answer:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(encoder.encode(question) + b"\n")
-        await process.stdin.drain()
-        line = await process.stdout.readline()
+        async with asyncio.timeout(self._patience):
+            process.stdin.write(encoder.encode(question) + b"\n")
+            await process.stdin.drain()
+            line = await process.stdout.readline()
         if not line:
             raise EOFError
         return answers.decode(line)
