@@ -139,6 +139,27 @@ def remove(plugin: str, dry_run: bool, yes: bool, typed_name: str, now: bool, as
     return remove_plugin(plugin, Manner(dry_run, yes, typed_name, now, as_json))
 
 
+@command.command("new")
+@click.argument("name")
+@click.option("--folder", default="", help="Where to write it; quarterdeck-NAME in this folder when not given.")
+@_JSON
+def new(name: str, folder: str, as_json: bool) -> None:
+    """Write a new plugin that installs and passes its tests as it is, to be changed into yours."""
+    from pathlib import Path
+
+    from quarterdeck.loading.scaffolding import new_plugin, write_plugin
+
+    plugin = new_plugin(name)
+    place = Path(folder or plugin.distribution).expanduser().absolute()
+    written = write_plugin(plugin, place)
+    if as_json:
+        document = {"id": plugin.id, "distribution": plugin.distribution, "module": plugin.module, "folder": str(place)}
+        write_json({**document, "files": [str(file.relative_to(place)) for file in written]})
+    else:
+        write_lines(visible(str(file)) for file in written)
+    narrate(visible(f"next: `quarterdeck plugin install {folder or './' + plugin.distribution}`, and see its README.md"))
+
+
 @command.command("enable")
 @click.argument("plugin")
 @_JSON
