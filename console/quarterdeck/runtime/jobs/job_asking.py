@@ -1,5 +1,6 @@
 """What attempts at jobs ask of the runtime for themselves: to start other jobs, and to wait for them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from quarterdeck.runtime.asking import JobAsker
@@ -19,6 +20,7 @@ class JobAsking:
     def __init__(self, jobs: JobService, do: Callable[[str, DoParams, JobParent], Awaitable[DoResult]]) -> None:
         self._jobs = jobs
         self._do = do
+        self._under_way: dict[tuple[int, str], asyncio.Task[JobAddress]] = {}
 
     async def submit(self, asker: JobAsker, wanted: JobSubmission) -> JobAddress:
         """Starts a job, once for each key; raises what validation and policy raise."""
@@ -26,6 +28,17 @@ class JobAsking:
         started = self._jobs.started_job(parent)
         if started is not None:
             return JobAddress(job_address(started))
+        if not wanted.key:
+            return await self._start(asker, wanted, parent)
+        # The attempt before may have asked for the same, and been lost while policy was still asked.
+        name = (asker.job, wanted.key)
+        task = self._under_way.get(name)
+        if task is None:
+            task = self._under_way[name] = asyncio.create_task(self._start(asker, wanted, parent))
+            task.add_done_callback(lambda _: self._under_way.pop(name))
+        return await asyncio.shield(task)
+
+    async def _start(self, asker: JobAsker, wanted: JobSubmission, parent: JobParent) -> JobAddress:
         addresses = (wanted.address,) if wanted.address else ()
         request = DoParams(wanted.action, addresses, wanted.parameters, wanted.settings)
         [outcome] = (await self._do(asker.actor, request, parent)).outcomes
