@@ -16,7 +16,7 @@ from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.service import starts_with_machine
 from quarterdeck.config.settings import Settings, map_processes
 from quarterdeck.runtime.asking import Asking
-from quarterdeck.runtime.authorization import Authorizer
+from quarterdeck.runtime.authorization import Authorizer, KnownAuthorizers
 from quarterdeck.runtime.backend_asking import BackendAsking
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
@@ -162,6 +162,7 @@ class Application:
         )
         limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
         self._hosts = HostSupervisor(self._store, self._jobs, paths.logs, limits=limits, on_status=self._host_changed)
+        self._authorizers = KnownAuthorizers(self._database)
         self._events = Events(self._hosts, self._registry.ready_plugins, self._spawn)
         self._findings = Findings(lambda changes: self._store.apply(CORE, changes), self._events.tell, time.time)
         self._events.findings = self._findings
@@ -245,7 +246,7 @@ class Application:
         self._needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
         core_actions.add(OutcomeChecking(self._journal, self._hosts, presence.resource))
-        authorizer = Authorizer(self._hosts, self._registry.ready_plugins)
+        authorizer = Authorizer(self._hosts, self._registry.plugins, self._authorizers)
         asking = BackendAsking(self._store, self._hosts, presence)
         self._requests = Requests(
             self._registry,
@@ -613,6 +614,7 @@ class Application:
     def _publish_plugins(self) -> None:
         """Plugins as resources, and the samples that they bring as datasets."""
         self._rows.plugins()
+        self._authorizers.follow(self._registry.plugins())
         self._core_findings.changed()
         self._controllers.follow()
         self._publish_datasets()

@@ -1,12 +1,14 @@
 """Plugins that may refuse requests: each is asked before anything is done, and no answer means no."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 
+from quarterdeck.runtime.database import transaction
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck_api.authorization import Authorization, AuthorizationRequest
-from quarterdeck_api.catalogue import PluginStatus
+from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
 from quarterdeck_api.host_protocol import AUTHORIZE
 
@@ -18,8 +20,35 @@ START_SECONDS = 15.0
 _PAUSE = 0.05
 
 
+class KnownAuthorizers:
+    """Which plugins have said that they may refuse requests; remembered, so that one that breaks does not let everything pass."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._known = {row["plugin"] for row in connection.execute("SELECT plugin FROM authorizing_plugin")}
+
+    def follow(self, plugins: Sequence[PluginStatus]) -> None:
+        """Plugins have changed: those that want to be asked are remembered; those that were removed, disabled or no longer want to are not."""
+        wanted = {each.id for each in plugins if each.catalogue is not None and each.catalogue.authorizes}
+        kept = {each.id for each in self.broken(plugins)}
+        if wanted | kept == self._known:
+            return
+        self._known = wanted | kept
+        with transaction(self._db):
+            self._db.execute("DELETE FROM authorizing_plugin")
+            self._db.executemany("INSERT INTO authorizing_plugin VALUES (?)", [(each,) for each in sorted(self._known)])
+
+    def broken(self, plugins: Sequence[PluginStatus]) -> list[PluginStatus]:
+        """Remembered plugins that are there, are not disabled, and cannot be used now."""
+        return [
+            each
+            for each in plugins
+            if each.id in self._known and each.phase not in (PluginPhase.READY, PluginPhase.DISABLED)
+        ]
+
+
 class Authorizer:
-    """Asks every plugin that declares `quarterdeck_authorize`, all at once; `plugins` gives the plugins that are ready.
+    """Asks every plugin that declares `quarterdeck_authorize`, all at once; `plugins` gives every plugin that was found.
 
     Dry runs are not asked about: they change nothing, and they show what a plugin would be asked. `clock` is monotonic.
     """
@@ -28,14 +57,23 @@ class Authorizer:
         self,
         hosts: HostSupervisor,
         plugins: Callable[[], Sequence[PluginStatus]],
+        known: KnownAuthorizers,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hosts = hosts
         self._plugins = plugins
+        self._known = known
         self._clock = clock
 
     async def check(self, request: AuthorizationRequest) -> None:
         """Raises RefusedError that names the plugin when one says no, or does not say yes; secrets must be out of the request."""
+        where = ", ".join(request.addresses) or "no resource"
+        for broken in self._known.broken(self._plugins()):
+            raise RefusedError(
+                f"{request.action} on {where} is refused: plugin {broken.id}, which may refuse requests, cannot be asked: {broken.reason}",
+                f"repair it, see `quarterdeck plugin doctor {broken.id}`, or run `quarterdeck plugin disable {broken.id}`",
+                request.addresses[0] if request.addresses else "",
+            )
         asked = [each.id for each in self._plugins() if each.catalogue is not None and each.catalogue.authorizes]
         if not asked:
             return
@@ -43,7 +81,6 @@ class Authorizer:
         for plugin, (answer, remedy) in zip(asked, answers, strict=True):
             if not answer.allowed:
                 reason = answer.reason or "it gives no reason"
-                where = ", ".join(request.addresses) or "no resource"
                 raise RefusedError(
                     f"{request.action} on {where} is refused by plugin {plugin}: {reason}",
                     remedy,

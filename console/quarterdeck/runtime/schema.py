@@ -310,6 +310,11 @@ _SEVERAL_TARGETS: Migration = (
     "CREATE INDEX schedule_run_job ON schedule_run (job)",
 )
 
+_AUTHORIZING: Migration = (
+    # Plugins that may refuse requests: one that breaks must not let everything pass because it no longer says that it wants to be asked.
+    "CREATE TABLE authorizing_plugin (plugin TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+)
+
 MIGRATIONS: tuple[Migration, ...] = (
     (*_JOBS, *_JOURNAL, *_DATASETS),
     _SCHEDULES,
@@ -321,4 +326,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     _TIMELINE,
     _RETENTION,
     _SEVERAL_TARGETS,
+    _AUTHORIZING,
 )
