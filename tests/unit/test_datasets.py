@@ -25,7 +25,7 @@ from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck_api.catalogue import ActionInfo, SampleInfo
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, RefusedError, UsageError
 from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
-from quarterdeck_api.protocol import JobRecord
+from quarterdeck_api.protocol import CompleteParams, JobRecord
 from quarterdeck_api.resources import Health
 
 SAMPLE = SampleInfo(
@@ -237,3 +237,23 @@ def test_every_sample_that_an_action_names_is_imported_first(bench: Bench) -> No
     assert needs.prepare(action, asked) == (1, 2)
     bench.keep("lynx", "dataset.sample")
     assert needs.prepare(action, asked) == (2,)
+
+
+def test_datasets_and_their_columns_are_completed(bench: Bench) -> None:
+    bench.keep("air")
+    needs = DatasetNeeds(bench.catalogue, Submitted())  # type: ignore[arg-type]
+    properties = {"dataset": {"type": "string", "format": "dataset"}, "column": {"type": "string"}, "x": {}}
+    action = ActionInfo("model.forecast", "Forecast", ("model",), {"properties": properties})
+
+    def choices(field: str, prefix: str = "", **given: str) -> list[str] | None:
+        asked = CompleteParams("model.forecast", "ainode/model/a", field, prefix, given)
+        found = needs.complete(action, asked, properties[field])
+        return None if found is None else [each.value for each in found]
+
+    assert choices("dataset") == ["air", "lynx"]
+    assert choices("dataset", "core/dataset/l") == ["lynx"]
+    assert choices("column", dataset="air") == ["y"] == choices("column", dataset="core/dataset/air")
+    assert choices("column", "z", dataset="air") == []
+    assert choices("column", dataset="lynx") == ["trappings"]
+    assert choices("column", dataset="nothing") == []
+    assert choices("column") is None and choices("x", dataset="air") is None

@@ -58,3 +58,21 @@ def test_a_wrong_field_says_so_while_typing_and_nothing_is_sent(index: int, text
     assert said in model.fields[index].error
     with pytest.raises(UsageError, match=said):
         model.request()
+
+
+def test_what_is_right_so_far_is_given_to_whoever_completes() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {
+            "dataset": {"type": "string"},
+            "horizon": {"type": "integer", "default": 12},
+            "token": {"type": "string", "format": "secret", "default": ""},
+        },
+        "required": ["dataset"],
+    }
+    form = make_form(ActionInfo("a", "A", ("model",), parameters), ("x/model/y",), parameters, None)
+    assert form.given() == {}
+    names = [each.field.name for each in form.fields]
+    for name, text in (("dataset", "air"), ("horizon", "many"), ("token", "t")):
+        form.set_text(names.index(name), text)
+    assert form.given() == {"dataset": "air"}

@@ -3,7 +3,8 @@
 Completion never starts a runtime and never says anything but choices: a shell shows both in the middle of the line that is being typed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import click
 from click.shell_completion import CompletionItem
@@ -154,7 +155,7 @@ def _word_choices(session: Session, action_id: str, words: Sequence[str], incomp
     before = words[-1] if words else ""
     field = known.get(before.partition("=")[0])
     if field is not None and field.type is not FieldType.BOOLEAN:
-        return _values(session, action, field, _first_address(words), incomplete)
+        return _values(session, action, field, words, incomplete)
     return _addresses_of(session, action.kinds, incomplete)
 
 
@@ -171,14 +172,26 @@ def _settings(session: Session, words: Sequence[str]) -> Found:
     return [(f"{each.name}=", each.help) for each in fields(own or {})]
 
 
-def _values(session: Session, action: ActionInfo, field: Field, address: str, incomplete: str) -> Found:
+def _given(known: Mapping[str, Field], words: Sequence[str]) -> dict[str, str]:
+    """The parameters that stand among the words already, as they were typed."""
+    given = {known[option].name: word for option, word in pairwise(words) if option in known}
+    for word in words:
+        option, equals, value = word.partition("=")
+        if equals and option in known:
+            given[known[option].name] = value
+    return given
+
+
+def _values(session: Session, action: ActionInfo, field: Field, words: Sequence[str], incomplete: str) -> Found:
     if field.choices:
         return [(format_value(field, choice), "") for choice in field.choices]
     if field.format == "dataset":
         return _names("dataset")(session, incomplete)
     if field.format == "address":
         return _addresses_of(session, (field.kind,) if field.kind else _COMMON_KINDS, incomplete)
-    found = session.call(COMPLETE, CompleteParams(action.id, address, field.name, incomplete))
+    known = {each.option: each for each in fields(action.parameters) if each.format != "secret"}
+    given = _given(known, words)
+    found = session.call(COMPLETE, CompleteParams(action.id, _first_address(words), field.name, incomplete, given))
     return [(choice.value, choice.help) for choice in found.choices]
 
 

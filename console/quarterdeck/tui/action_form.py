@@ -71,6 +71,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._timer: Timer | None = None
         self._sending = False
         self._confirming = False
+        self._asked = False
         self._names_typed: list[str] = []
         self._danger = action.danger
         fill = palette.base
@@ -133,7 +134,9 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             label = OneLine(self._palette.base)
             self._labels.append(label)
             address = addresses[0] if addresses else ""
-            choices = LiveChoices(self._session, action.id, address, each, partial(self._offer, index))
+            choices = LiveChoices(
+                self._session, action.id, address, each, self._model.given, partial(self._offer, index)
+            )
             self._inputs.append(FieldInput(index, each, choices))
             rows.append(Horizontal(label, self._inputs[index], classes="row"))
         await self.query_one("#form-fields").mount_all(rows, before=0)
@@ -179,7 +182,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         if self._model.fields[index].text == source.value:
             return
         self._model.set_text(index, source.value)
-        self._confirming = False
+        self._confirming = self._asked = False
         self._preview.update("")
         self._message.show(())
         self._show_label(index)
@@ -286,7 +289,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._preview.update(text)
         if shown.wrong:
             self._say(shown.sentence, Health.FAILED)
-        else:
+        elif not self._asked:  # What the user was asked for stands until it is answered.
             self._message.show(((f" {visible(shown.sentence)}", palette.muted),))
 
     def _offer(self, index: int, text: str, choices: Sequence[str]) -> None:
@@ -307,6 +310,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             self.set_focus(self._name_input)
 
     def _say(self, sentence: str, health: Health) -> None:
+        self._asked = health is Health.DEGRADED
         self._message.show(((f" {visible(sentence)}", self._palette.health[health]),))
 
     def _show_label(self, index: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -27,14 +27,22 @@ _ANSWER = 3.0
 class LiveChoices(Suggester):
     """Completes a field from what really exists: its own choices, files of this machine, or what runtime and backend know.
 
-    `shown` is told the choices for a text; an answer that comes after other letters were typed is dropped.
+    `given` are the form's other parameters, by which choices may differ. `shown` is told the choices for a text; an answer that comes after other
+    letters were typed is dropped.
     """
 
     def __init__(
-        self, session: Session, action: str, address: str, field: FormField, shown: Callable[[str, Sequence[str]], None]
+        self,
+        session: Session,
+        action: str,
+        address: str,
+        field: FormField,
+        given: Callable[[], dict[str, Any]],
+        shown: Callable[[str, Sequence[str]], None],
     ) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
         self._session, self._action, self._address, self._field = session, action, address, field
+        self._given = given
         self._shown = shown
         self._newest = ""
 
@@ -62,7 +70,7 @@ class LiveChoices(Suggester):
         if self._newest != text:
             return []
         try:
-            asked = CompleteParams(self._action, self._address, schema.name, text)
+            asked = CompleteParams(self._action, self._address, schema.name, text, self._given())
             found = await self._session.call(COMPLETE, asked, _ANSWER)
         except QuarterdeckError:
             return []  # A completion that does not come is no fault: the field is checked anyway.

@@ -66,6 +66,11 @@ class FormModel:
         """The names that have to be typed when the action is that dangerous, each once."""
         return tuple(dict.fromkeys(address.split("/", 2)[2] for address in self.addresses))
 
+    def given(self) -> dict[str, Any]:
+        """The action's parameters that were typed and are right, however far the form is."""
+        said = [each for each in self.fields if not each.own and each.changed and not each.error]
+        return {each.field.name: each.value for each in said if each.field.format != "secret"}
+
     def set_text(self, index: int, text: str) -> None:
         """What stands in a field now; checks it."""
         self.fields[index].text = text
