@@ -381,3 +381,25 @@ def test_a_restart_of_the_runtime_leaves_processes_running_and_a_stop_keeps_what
     assert not set(after) & set(before)
     assert row(client, "process", "idle").state == "stopped"  # type: ignore[union-attr]
     assert all(cells(client, each)["restarts"] == 0 for each in client.get("instance").resources)
+
+
+def test_an_instance_drains_to_its_end_while_the_runtime_is_restarted(
+    make_instance: Any, until: Any, tmp_path: Path
+) -> None:
+    instance = make_instance(plugins=("stages",))
+    client = instance.client()
+    create(client, "slow", "slow", parameters={"trail": str(tmp_path)})
+    [pid] = pids(client, running(client, until, "slow"))
+    client.do_one("process.restart", "core/process/slow")
+    until(lambda: row(client, "instance", "slow.1").state == "draining")  # type: ignore[union-attr]
+    client.call(STOP, StopParams("restart", keep_workers=True))
+    assert instance.process.wait(60) == 0
+    assert psutil.pid_exists(pid)
+    instance.process = None
+    client = instance.client()
+    until(lambda: pids(client, running(client, until, "slow")) != [pid])
+    [again] = pids(client, running(client, until, "slow"))
+    trail = (tmp_path / "slow.1").read_text().splitlines()
+    assert trail[:2] == [f"begin {pid}", f"drained {pid}"]
+    assert again != pid
+    assert not [line for line in trail if line.startswith("overlap")]

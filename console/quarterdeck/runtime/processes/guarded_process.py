@@ -102,6 +102,8 @@ class GuardedProcess:
                     await self._ended.wait()
             except TimeoutError:
                 _log.warning("the guard %s does not obey and is ended", self.files.name)
+        if self._left_alone:
+            return  # It is the next runtime's now, to the end of its grace.
         if self._guard is not None:
             await end_session(self._guard)
         await self._ended.wait()

@@ -75,6 +75,7 @@ class ProcessSupervisor:
         self._instances: dict[tuple[str, int], Instance] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._closing = False
 
@@ -156,9 +157,8 @@ class ProcessSupervisor:
             instance.starting = True
         await asyncio.gather(*(self._adopt(files.name, by_guard.get(files.name)) for files in found))
         for instance in by_guard.values():
-            if (
-                instance.guarded is None and instance.starting
-            ):  # Its guard left not even a file: the machine was started anew.
+            if instance.guarded is None and instance.starting:
+                # Its guard has left not even a file: the machine was started anew.
                 self._gone(instance, "it ended with the machine", asked=False, blameless=True)
 
     async def run(self) -> None:
@@ -186,8 +186,8 @@ class ProcessSupervisor:
     async def close(self, stop: bool) -> None:
         """Ends every instance, or with `stop` false leaves them to their guards for another runtime; what is wanted stays as it is."""
         self._closing = True
-        for task in tuple(self._tasks):  # Starts that are under way are waited for: nothing may be left half started.
-            await asyncio.wait([task])
+        if self._starts:  # They are waited for: nothing may be left half started.
+            await asyncio.wait(tuple(self._starts))
         endings: list[Coroutine[Any, Any, None]] = []
         for instance in self._instances.values():
             if instance.guarded is not None:
@@ -195,6 +195,8 @@ class ProcessSupervisor:
                 grace = min(self._grace(instance), _CLOSE_GRACE)
                 endings.append(instance.guarded.stop(grace) if stop else instance.guarded.leave_alone())
         await asyncio.gather(*endings)
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
 
     # Decisions
 
@@ -261,15 +263,15 @@ class ProcessSupervisor:
             instance.record = replace(instance.record, not_before=self._clock() + _BLOCKED)
             self._tell(record.spec.name)
             return
-        instance.blocked = ""
-        instance.starting = True
         files = new_process_files(self._paths)
-        guarded = GuardedProcess(files, self)
-        instance.record = replace(
+        begun = replace(
             instance.record, token=start.token, guard=files.name, started=self._clock(), not_before=0.0, reason=""
         )
-        self._store.save_instance(instance.record, "started")  # Before it is started: whoever finds the guard knows it.
-        self._spawn(self._start(instance, guarded, start))
+        self._store.save_instance(begun, "started")  # Before it is started: whoever finds the guard knows it.
+        instance.record, instance.blocked, instance.starting = begun, "", True
+        task = self._spawn(self._start(instance, GuardedProcess(files, self), start))
+        self._starts.add(task)
+        task.add_done_callback(self._starts.discard)
         self._tell(record.spec.name)
 
     async def _start(self, instance: Instance, guarded: GuardedProcess, start: InstanceStart) -> None:
@@ -380,10 +382,11 @@ class ProcessSupervisor:
         async with self._changed:
             self._changed.notify_all()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -86,6 +86,7 @@ def quarterdeck_processes() -> list[ProcessType]:
             grace=1.0,
             summary="Does not do what is asked.",
         ),
+        ProcessType("stages.slow", "Slow", StageParameters, f"{where}:slow", grace=30.0, summary="Drains for long."),
         ProcessType(
             "stages.program", "Program", SleepParameters, command=("sleep", "{seconds}"), summary="Knows nothing of us."
         ),

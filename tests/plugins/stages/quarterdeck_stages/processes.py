@@ -116,3 +116,14 @@ def stuck(process: ManagedProcess) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
     while True:
         time.sleep(1.0)
+
+
+def slow(process: ManagedProcess) -> None:
+    """Takes its time to put everything in order."""
+    with (Path(process.parameters_as(StageParameters).trail) / process.name).open("a", encoding="utf-8") as trail:
+        _begin(trail)
+        process.ready()
+        process.wait_drain()
+        process.health(Health.BUSY, "draining")
+        time.sleep(4.0)
+        trail.write(f"drained {os.getpid()}\n")
