@@ -17,6 +17,7 @@ from quarterdeck_api.catalogue import (
     Column,
     ColumnType,
     Danger,
+    KeymapInfo,
     KindInfo,
     PluginInfo,
     PluginPhase,
@@ -116,6 +117,7 @@ _PLUGINS = (
         catalogue=Catalogue(
             PluginInfo("ainode", "AINode", "0.1", "1.0"),
             backend_types=(BackendTypeInfo("ainode", "Local engine", _NO_PARAMETERS, "", embedded=True),),
+            keymaps=(KeymapInfo("emacs", {"table.down": "ctrl+n", "resource.raw": "ctrl+o"}),),
             kinds=(
                 KindInfo("model", "Models", _MODEL_COLUMNS),
                 KindInfo("node", "Nodes", (Column("cores", "Cores"),)),

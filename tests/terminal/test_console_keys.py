@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,67 @@ def test_ctrl_l_sends_the_whole_screen(play: Play, make_model: Make, monkeypatch
         await until(pilot, lambda: "\x1b[2J" in written, app)
 
     play(story, make_model("arima"))
+
+
+def configure(home: Path, text: str) -> None:
+    (home / "config").mkdir()
+    (home / "config" / "config.toml").write_text(text)
+
+
+def test_keys_of_every_screen_can_be_changed_and_clashes_are_said_once(
+    play: Play, make_model: Make, home: Path
+) -> None:
+    configure(home, '[console]\nkeys = { "log.follow" = "F", "text.end" = "E", "resource.logs" = "d" }\n')
+
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await until(pilot, lambda: "claimed by" in app.main.status_text, app)
+        said = app.main.status_text
+        assert "there is no key binding" not in said
+        assert said.count("claimed by") == 1
+        assert "the key d is claimed by resource.describe and by resource.logs" in said
+        await pilot.press("4", "question_mark")
+        await until(pilot, lambda: "Keys" in text(app), app)
+        assert "lost their key" not in text(app)
+        await pilot.press("E")
+        assert "close the console" in text(app)
+
+    play(story, make_model("arima"), size=(200, 40))
+
+
+def test_help_lists_only_what_this_console_does(play: Play, make_model: Make, home: Path) -> None:
+    configure(home, '[console]\nkeys = { "resource.raw" = "f5" }\n')
+
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await pilot.press("3", "question_mark")
+        await until(pilot, lambda: "Keys" in text(app), app)
+        lines = [line.split() for line in text(app).splitlines()]
+        assert ["f5", "raw"] in lines
+        assert ["^p", "palette"] in lines
+        for foreign in ("Focus Next", "Copy selected text", "Scroll", "Minimize", "Cursor"):
+            assert foreign.lower() not in text(app).lower(), text(app)
+
+    play(story, make_model("arima"), size=(110, 70))
+
+
+def test_built_in_keys_of_each_place_are_told_apart() -> None:
+    from quarterdeck.tui.key_contexts import key_contexts
+    from quarterdeck.tui.keys import check_keys
+
+    contexts = key_contexts()
+    for place in ("panes", "logs", "texts", "descriptions", "palette"):
+        assert check_keys({}, contexts[place]) == [], place
+
+
+def test_the_keymap_of_a_plugin_is_used_below_the_users_own_keys(play: Play, make_model: Make, home: Path) -> None:
+    configure(home, '[console]\nkeymap = "emacs"\nkeys = { "resource.raw" = "w" }\n')
+
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        await pilot.press("3")
+        await until(pilot, lambda: "models 2" in app.main.status_text, app)
+        await pilot.press("ctrl+n")
+        assert app.main.table.cursor == 1
+        await pilot.press("w")
+        await until(pilot, lambda: '"health": "ok"' in text(app), app)
+
+    play(story, make_model("arima"), make_model("naive"))

@@ -55,6 +55,7 @@ def make_console(paths: InstancePaths, pane: str = "deck", *, on_terminal: bool 
         connect,
         theme=choice.theme,
         keys=loaded.settings.console.keys,
+        keymap=loaded.settings.console.keymap,
         pane=pane,
         notice="; ".join(notice for notice in notices if notice),
         keep_theme=keep,

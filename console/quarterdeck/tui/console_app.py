@@ -63,6 +63,7 @@ class ConsoleApp(App[None]):
         *,
         theme: ThemeInfo = DEFAULT_THEME,
         keys: dict[str, str] | None = None,
+        keymap: str = "",
         clock: Callable[[], float] = time.time,
         pane: str = "deck",
         notice: str = "",
@@ -83,6 +84,8 @@ class ConsoleApp(App[None]):
         )
         self._first_pane = pane
         self._keys = keys or {}
+        self._keymap_name = keymap
+        self._key_problems = ""
         self._keep_theme = keep_theme
         self._notices = [notice] if notice else []
         self._deck_waits = False
@@ -110,6 +113,7 @@ class ConsoleApp(App[None]):
         """Connects once the first frame is on its way to the terminal."""
         if self._keys:
             self.set_keys(self._keys)
+            self._notices += [self._key_problems] if self._key_problems else []
         self.main.call_after_refresh(self._begin)
 
     async def on_event(self, event: events.Event) -> None:
@@ -179,19 +183,37 @@ class ConsoleApp(App[None]):
 
     def set_keys(self, keys: dict[str, str]) -> None:
         """Uses other keys; what is wrong with them is said."""
-        from quarterdeck.tui.keys import SHELL_BINDINGS, check_keys, with_letters_given_way
-        from quarterdeck.tui.live_table import LiveTable
+        from quarterdeck.tui.key_contexts import key_contexts
+        from quarterdeck.tui.keys import check_keys_everywhere, with_letters_given_way
 
         keys = with_letters_given_way(keys)
-        problems = check_keys(keys, [*SHELL_BINDINGS, *(b for b in LiveTable.BINDINGS if isinstance(b, Binding))])
+        self._key_problems = (
+            f"keys: {'; '.join(found)}" if (found := check_keys_everywhere(keys, key_contexts())) else ""
+        )
         self.set_keymap(keys)
-        if problems:
-            self._notices.append(f"keys: {'; '.join(problems)}")
+
+    def _use_keymap(self) -> None:
+        """Uses the set of keys of a plugin that the configuration names, below the user's own wishes; once it is known."""
+        name = self._keymap_name
+        if not name:
+            return
+        catalogues = [status.catalogue for status in self.known.plugins if status.catalogue is not None]
+        found = next((each for known in catalogues for each in known.keymaps if each.name == name), None)
+        self._keymap_name = ""
+        if found is None:
+            self.say(f"keys: no plugin has the keymap {name!r}", error=True)
+            return
+        self.set_keys({**found.keys, **self._keys})
+        if self._key_problems:
+            self.say(self._key_problems, error=True)
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Says which bindings want the same key."""
-        names = sorted(binding.id or binding.description for binding in clashed_bindings)
-        self.say(f"keys: {', '.join(names)} lost their key to another binding", error=True)
+        """Says which bindings want the same key, unless that has been said with the other wishes."""
+        names = sorted({binding.id or binding.description for binding in clashed_bindings})
+        # A binding of several keys that gets another one clashes with itself, as Textual sees it.
+        if len(names) > 1 and all(name not in self._key_problems for name in names):
+            self._key_problems += " ".join(names)
+            self.say(f"keys: {', '.join(names)} lost their key to another binding", error=True)
 
     # What the session says.
 
@@ -199,6 +221,7 @@ class ConsoleApp(App[None]):
         """Plugins and backends are known (again)."""
         self.known = known
         self.feeds.catalogue_known(known)
+        self._use_keymap()
         self.main.set_backends(known.backends)
         self.main.set_plugins(known.plugins)
 

@@ -38,7 +38,8 @@ class HelpScreen(TextScreen[None]):
     def _lines(self, bindings: dict[str, ActiveBinding]) -> list[StyledLine]:
         keys: dict[str, list[str]] = {}
         for active in bindings.values():
-            if active.binding.description and not active.binding.system:
+            # Textual's own bindings have no id: whoever looks for help looks for what this console does.
+            if active.binding.description and active.binding.id:
                 name = self.console.get_key_display(active.binding)
                 held = keys.setdefault(active.binding.description, [])
                 if name not in held:

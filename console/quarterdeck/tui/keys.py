@@ -1,6 +1,6 @@
 """Keys: the bindings of the console, and the wishes of a user about them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from string import ascii_uppercase
 
@@ -29,6 +29,11 @@ SHELL_BINDINGS: list[Binding] = [
     Binding("c", "copy", "copy", id="resource.copy"),
     Binding("X", "explain", "explain", id="resource.explain"),
     Binding("T", "timeline", "timeline", id="resource.timeline"),
+]
+
+TAB_BINDINGS: list[Binding] = [
+    Binding("tab", "app.focus_next", "the other table of the pane", show=False, id="panes.next-table"),
+    Binding("shift+tab", "app.focus_previous", "the table before", show=False, id="panes.previous-table"),
 ]
 
 #: Letters that do something else with shift than sorting: the last row, sorting by the picked column, the timeline, explaining.
@@ -97,20 +102,40 @@ def with_letters_given_way(wanted: Mapping[str, str]) -> dict[str, str]:
 
 def check_keys(wanted: Mapping[str, str], bindings: Iterable[Binding]) -> list[str]:
     """What is wrong with a mapping of binding ids to keys: unknown ids, and keys that two bindings claim; one sentence each."""
-    own = {binding.id: binding.key for binding in bindings if binding.id}
+    known = list(bindings)
+    return [*_unknown(wanted, known), *(sentence for sentence, _ in _clashes(wanted, known))]
+
+
+def check_keys_everywhere(wanted: Mapping[str, str], contexts: Mapping[str, Sequence[Binding]]) -> list[str]:
+    """The same for all places of the console: a key may be claimed in two places, and a clash is said once, if a wish has part in it."""
+    problems = _unknown(wanted, [binding for bindings in contexts.values() for binding in bindings])
+    for bindings in contexts.values():
+        problems += [sentence for sentence, names in _clashes(wanted, bindings) if names & wanted.keys()]
+    return list(dict.fromkeys(problems))
+
+
+def _unknown(wanted: Mapping[str, str], bindings: Iterable[Binding]) -> list[str]:
+    known = list(dict.fromkeys(binding.id for binding in bindings if binding.id))
     problems: list[str] = []
     for name in wanted:
-        if name not in own:
-            near = get_close_matches(name, own, n=1)
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
             problems.append(f"there is no key binding {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    return problems
+
+
+def _clashes(wanted: Mapping[str, str], bindings: Iterable[Binding]) -> list[tuple[str, set[str]]]:
+    """Keys that two bindings claim: a sentence, and the bindings' ids."""
+    own = {binding.id: binding.key for binding in bindings if binding.id}
+    found: list[tuple[str, set[str]]] = []
     claimed: dict[str, str] = {}
     for name, keys in {**own, **{name: keys for name, keys in wanted.items() if name in own}}.items():
         for key in keys.split(","):
             normal = key_name(key.strip())
             other = claimed.setdefault(normal, name)
             if other != name:
-                problems.append(f"the key {format_key(normal)} is claimed by {other} and by {name}")
-    return problems
+                found.append((f"the key {format_key(normal)} is claimed by {other} and by {name}", {name, other}))
+    return found
 
 
 def key_name(key: str) -> str:

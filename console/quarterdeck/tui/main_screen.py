@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
 from quarterdeck.tui.deck_rows import finding_target
-from quarterdeck.tui.keys import SHELL_BINDINGS
+from quarterdeck.tui.keys import SHELL_BINDINGS, TAB_BINDINGS
 from quarterdeck.tui.live_table import LiveTable
 from quarterdeck.tui.one_line import OneLine
 from quarterdeck.tui.pane_deck import DeckPane
@@ -49,7 +49,7 @@ class MainScreen(RowKeys, Screen[None]):
     MainScreen #panes { height: 1fr; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [*SHELL_BINDINGS, Binding("tab", "app.focus_next", show=False, id="x.tab")]
+    BINDINGS: ClassVar[list[BindingType]] = [*SHELL_BINDINGS, *TAB_BINDINGS]
 
     def __init__(self, console: "ConsoleApp", pane: str, palette: Palette, clock: Callable[[], float]) -> None:
         super().__init__()
