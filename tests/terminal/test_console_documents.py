@@ -392,3 +392,17 @@ def test_an_unknown_outcome_offers_to_be_checked_and_nothing_is_repeated(play: P
         ]
 
     play(story, make_model("arima"))
+
+
+def test_what_is_typed_right_after_the_slash_is_searched_for(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await open_detail(app, pilot)
+        await pilot.press("l")
+        await until(pilot, lambda: bool(runtime.logs), app)
+        runtime.log("some lines", "no news", "winsome")
+        await until(pilot, lambda: "winsome" in text(app), app)
+        for key in "/wins":
+            app.simulate_key(key if key != "/" else "slash")
+        await until(pilot, lambda: "1 lines" in text(app), app)
+
+    play(story, make_model("arima"))

@@ -212,7 +212,8 @@ class DetailScreen(Screen[None]):
         if self._document is None:
             return
         block = self._metrics.block()
-        blocks = self._document.blocks if block is None else (*self._document.blocks, block)
+        known = self._document.blocks
+        blocks = known if block is None else (*known[:1], block, *known[1:])  # What moves stands where it is seen.
         self._view.show(replace(self._document, blocks=blocks))
 
     def _show_state(self, resource: Resource, cells: dict[str, Cell]) -> None:

@@ -76,7 +76,7 @@ class LogScreen(TextScreen[None]):
         if self._search is None:
             self._search = SearchBar(self.lines.needle)
             await self.mount(self._search, before=self.query_one("#hints"))
-        self._search.focus()
+        self.set_focus(self._search)  # At once, so that what is typed meanwhile finds it.
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Finds while typing."""
@@ -128,7 +128,7 @@ class LogScreen(TextScreen[None]):
         if self._search is not None:
             self._search.remove()
             self._search = None
-            self.lines.focus()
+            self.set_focus(self.lines)
 
     async def action_source(self) -> None:
         """Shows the next log of the resource, if it has several."""
