@@ -1,5 +1,6 @@
 """A store of a million rows, browsed through a real runtime and a real host."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import psutil
 import pytest
 
 from quarterdeck_api.browsing import BROWSE, BrowseRequest, BrowseResult
-from quarterdeck_api.errors import NotFoundError, UsageError
+from quarterdeck_api.errors import CallTimeoutError, NotFoundError, UsageError
 
 CONFIG = """
 [backends.deaf]
@@ -101,3 +102,23 @@ def test_a_million_rows_cost_neither_host_nor_runtime_memory(client: Any) -> Non
     assert walk(1000, 100, last=True) == 101_000
     grown = [process.memory_info().rss - size for process, size in zip(watched, before, strict=True)]
     assert max(grown) < 30 * 1024**2, f"runtime and host have grown by {grown} bytes"
+
+
+def test_a_page_that_does_not_come_is_given_up_and_holds_up_nobody(make_instance: Callable[..., Any]) -> None:
+    slow = '[runtime]\ncall_timeout = 1.0\n[backends.slow]\ntype = "million.store"\npage_seconds = 3600.0\n'
+    instance = make_instance(slow, ("million",))
+    waiting, other = instance.client("waiting"), instance.client("other")
+    waiting.get("store", "slow")
+    answers: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            page(waiting, backend="slow")
+        except CallTimeoutError as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while thread.is_alive():
+        assert len(page(other, limit=5).page.resources) == 5
+    assert "slow" in str(answers[0])

@@ -226,6 +226,18 @@ def test_streams_of_a_host_are_bounded_and_numbers_are_used_once() -> None:
     scenario(lambda context: context.wait(60) and None, test)
 
 
+def test_a_close_that_overtakes_its_open_leaves_nothing_open() -> None:
+    async def test(streams: HostStreams, line: Line) -> None:
+        streams.close(5)
+        with pytest.raises(UnreachableError, match="closed before it was opened"):
+            streams.open_log(StreamOpen(5, "plant/node/a"))
+        streams.open_log(StreamOpen(6, "plant/node/a"))
+        await streams.close_all()
+        await until(lambda: streams.stuck == 0)
+
+    scenario(lambda context: context.wait(60) and None, test)
+
+
 def test_a_backend_without_logs_says_so() -> None:
     async def main() -> None:
         streams = HostStreams(Line(), lambda address: object())  # type: ignore[arg-type,return-value]

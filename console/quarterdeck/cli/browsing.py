@@ -41,8 +41,8 @@ def browsed_backends(catalogue: CatalogueResult, kind: str) -> list[str]:
         for status in catalogue.plugins
         if status.catalogue and (info := status.catalogue.kind(kind)) is not None and not info.mirrored
     }
-    core = [CORE] if CORE in plugins else []
-    return core + [backend.name for backend in catalogue.backends if backend.plugin in plugins]
+    names = [backend.name for backend in catalogue.backends if backend.plugin in plugins]
+    return list(dict.fromkeys([CORE, *names] if CORE in plugins else names))
 
 
 def run_browsing(session: Session, listing: BrowseListing) -> int:

@@ -10,7 +10,7 @@ from quarterdeck.runtime.serving.outlet import Outlet
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck.runtime.store import Store, StoreChange
 from quarterdeck_api.documents import Block
-from quarterdeck_api.errors import QuarterdeckError, UnsupportedError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError
 from quarterdeck_api.live_documents import DOCUMENT_SHOWN, DocumentNumber, DocumentOpen, DocumentShown
 from quarterdeck_api.protocol import AddressParams, DescribeResult
 from quarterdeck_api.resources import CORE, Address
@@ -38,9 +38,12 @@ class LiveDocuments:
     async def open(self, session: ClientSession, wanted: DocumentOpen) -> Nothing:
         """Follows a document; raises UsageError for no address, NotFoundError when there is no such resource."""
         address = Address.parse(wanted.address)
-        await self._presence.resource(address)
         following = _Following(wanted.stream, address, session.outlet)
-        session.documents.open(wanted.stream, wanted.address, self._serve(following))
+        there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        there.add_done_callback(_retrieved)
+        # Opened before the resource is looked for, so that it can be closed meanwhile.
+        session.documents.open(wanted.stream, wanted.address, self._serve(following, there))
+        await there
         return Nothing()
 
     async def close(self, session: ClientSession, wanted: DocumentNumber) -> Nothing:
@@ -48,7 +51,18 @@ class LiveDocuments:
         session.documents.close(wanted.stream)
         return Nothing()
 
-    async def _serve(self, following: "_Following") -> None:
+    async def _serve(self, following: "_Following", there: asyncio.Future[None]) -> None:
+        """Follows a document until its task is cancelled; `there` gets whether there is such a resource."""
+        try:
+            await self._presence.resource(following.address)
+            there.set_result(None)
+        except QuarterdeckError as error:
+            there.set_exception(error)
+            return
+        finally:
+            if not there.done():
+                closed = UnreachableError(f"the document of {following.address} was closed before it was opened")
+                there.set_exception(closed)
         end = self._store.subscribe(following.note)
         try:
             if following.address.backend == CORE or not await self._serve_live(following):
@@ -103,6 +117,12 @@ class LiveDocuments:
             except QuarterdeckError as error:
                 await following.show_error(error)
             await asyncio.sleep(SHOW_INTERVAL if following.address.backend == CORE else DESCRIBE_INTERVAL)
+
+
+def _retrieved(there: asyncio.Future[None]) -> None:
+    """Whoever asked may be gone by now; then nobody is left to take the error."""
+    if not there.cancelled():
+        there.exception()
 
 
 class _Following:

@@ -1,6 +1,7 @@
 """The streams of a host: logs and live documents, each in a thread of its own, sent against credit that the runtime gives."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -21,6 +22,9 @@ STREAM_LIMIT = 64
 #: Seconds between two states of a live document, and between two messages of a log.
 DOCUMENT_INTERVAL = 0.1
 LINES_INTERVAL = 0.005
+
+#: Streams that were closed without being open that are remembered.
+_REMEMBERED = 256
 
 #: Seconds that streams of a backend which is closed get to end.
 END_TIMEOUT = 2.0
@@ -139,6 +143,8 @@ class HostStreams:
         self._backend_of = backend_of
         self._streams: dict[int, _Stream] = {}
         self._left_behind: list[_Stream] = []
+        # A close is a notification and may overtake the request that opens.
+        self._closed_early: deque[int] = deque(maxlen=_REMEMBERED)
 
     @property
     def stuck(self) -> int:
@@ -194,6 +200,8 @@ class HostStreams:
         if stream is not None:
             stream.close()
             self._left_behind.append(stream)
+        else:
+            self._closed_early.append(number)
 
     async def end_of(self, backend: str, reason: str) -> None:
         """Ends all streams of a backend, because it is closed or opened anew; waits a little for their calls to return."""
@@ -212,6 +220,8 @@ class HostStreams:
             await self.end_of(backend, "its host ends")
 
     def _open(self, wanted: StreamOpen, parts: _Parts) -> None:
+        if wanted.stream in self._closed_early:
+            raise UnreachableError(f"stream {wanted.stream} was closed before it was opened", "open it again")
         if wanted.stream in self._streams:
             raise UsageError(f"stream {wanted.stream} is open already", "choose another number")
         if len(self._streams) + self.stuck >= STREAM_LIMIT:
