@@ -52,6 +52,8 @@ class BackendReporter:
         finite = tuple(each for each in samples if _is_finite(each))
         _check(finite, _samples, "a sample of a metric has an address, a name, a number, a Unix time and a unit")
         with self._lock:
+            if self._closed:
+                return
             for sample in finite:
                 key = (sample.address, sample.name, int(sample.time))
                 self._samples[key] = sample
@@ -70,6 +72,8 @@ class BackendReporter:
         found = tuple(findings)
         _check(found, _findings, "a finding has a code, a sentence, a remedy and an address")
         with self._lock:
+            if self._closed:
+                return
             self._findings = found
         self._wake()
 
