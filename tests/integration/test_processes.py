@@ -309,6 +309,14 @@ def test_wrong_requests_are_refused_before_anything_is_kept(client: Any) -> None
     secret = refused(type="stages.stage", name="a", parameters={"token": "hunter2"})
     assert "kept in clear" in secret
     assert "hunter2" not in secret
+    scheduled = {
+        "name": "leaky",
+        "rule": "every 1h",
+        "action": "process.create",
+        "parameters": {"type": "stages.stage", "name": "a", "parameters": {"token": "hunter2"}},
+    }
+    kept = client.do_one("schedule.add", parameters=scheduled)
+    assert "kept in clear" in kept.message
     create(client, "stage", "a", start=False)
     assert "there is a process a already" in refused(type="stages.stage", name="a")
     assert row(client, "process", "a").state == "stopped"  # type: ignore[union-attr]

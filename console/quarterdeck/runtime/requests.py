@@ -168,6 +168,8 @@ class Requests:
             self._needs.check(target.action, wanted.parameters)
             if target.action.job:
                 self._core_actions.complete(_job_request(request, wanted))
+            elif target.is_core:
+                await self._core_actions.check(_core_request("", wanted))
             check(self._wish(request, target), standing)
 
     async def close(self) -> None:
