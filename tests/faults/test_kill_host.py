@@ -86,3 +86,13 @@ def test_a_host_that_ends_late_is_waited_for_and_costs_no_attempt(instance: Any)
     record = instance.check(number)
     assert [each.event for each in record.history] == ["submitted", "started", "interrupted", "started", "succeeded"]
     instance.stop()
+
+
+def test_a_job_that_kills_its_host_each_time_ends_dead_and_others_go_on(instance: Any) -> None:
+    instance.host()
+    poison = instance.submit("node.host-sleep", seconds=0.1, crash=True)
+    record = instance.check(poison, JobState.DEAD)
+    assert record.error is not None and "the host of plugin exemplary ended" in record.error.message
+    instance.host()
+    instance.check(instance.submit("node.host-sleep", seconds=0.1))
+    instance.stop()
