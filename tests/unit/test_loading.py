@@ -301,13 +301,19 @@ def test_a_plugin_that_floods_standard_error_cannot_fill_the_disk(load: Load, wr
     assert status.phase is PluginPhase.IMPORT and "File too large" in status.reason
 
 
-def test_the_exemplary_plugin_answers_every_hook(load: Load) -> None:
-    catalogue = load(PLUGINS / "exemplary")["exemplary"].catalogue
-    assert catalogue is not None
-    hooks = {name.removeprefix("quarterdeck_") for name in vars(HookSpecification) if name.startswith("quarterdeck_")}
-    answered = {name for name in Catalogue.__struct_fields__ if getattr(catalogue, name)}
-    assert answered == hooks == set(Catalogue.__struct_fields__)
-    assert all(Path(sample.path).is_file() for sample in catalogue.samples)
+def test_the_test_plugins_answer_every_hook_together(load: Load) -> None:
+    names = ("exemplary", "stages", "watchful")
+    loaded = load(*(PLUGINS / name for name in names))
+    catalogues = [found for name in names if (found := loaded[name].catalogue) is not None]
+    assert len(catalogues) == len(names)
+    apart = {"event_hooks", "authorizes"}
+    fields = {each for each in Catalogue.__struct_fields__ if any(getattr(found, each) for found in catalogues)}
+    answered = {f"quarterdeck_{name}" for name in fields - apart}
+    answered |= {name for found in catalogues for name in found.event_hooks}
+    answered |= {"quarterdeck_authorize"} if any(found.authorizes for found in catalogues) else set()
+    assert answered == {name for name in vars(HookSpecification) if name.startswith("quarterdeck_")}
+    assert fields == set(Catalogue.__struct_fields__), "every hook has its place in the catalogue"
+    assert all(Path(sample.path).is_file() for found in catalogues for sample in found.samples)
 
 
 def test_a_plugin_that_writes_into_every_descriptor_is_a_reason(load: Load, write_plugin: Write) -> None:
