@@ -23,6 +23,12 @@ class Source(Enum):
     STATE = "state"
     REASON = "reason"
     CELL = "cell"
+    RATE = "rate"
+    TREND = "trend"
+
+
+#: Columns whose values change without their rows: rows are not sorted by them.
+UNSORTED = frozenset((Source.RATE, Source.TREND))
 
 
 class ColumnView(Struct, frozen=True):

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from quarterdeck.tui.columns import UNSORTED
 from quarterdeck.tui.keys import TABLE_BINDINGS
 from quarterdeck.tui.row_marks import RowMarks
 from quarterdeck.tui.schema import KindSchema
@@ -73,7 +74,7 @@ class LiveTable(ScrollView, Generic[M], can_focus=True, inherit_bindings=False):
         self.top = 0
         self.cursor = 0
         self.sort_reason = ""
-        self.name_title: Callable[[], str] | None = None
+        self.dress: Callable[[KindSchema], KindSchema] | None = None
         self.marks = RowMarks()
         self._painter = TablePainter(model, self.marks, palette, clock)
         self._stale: set[str] = set()
@@ -110,7 +111,7 @@ class LiveTable(ScrollView, Generic[M], can_focus=True, inherit_bindings=False):
 
     def set_schema(self, schema: KindSchema) -> None:
         """Shows other columns."""
-        schema = schema.named(self.name_title()) if self.name_title is not None else schema
+        schema = self.dress(schema) if self.dress is not None else schema
         painter = self._painter
         if painter.schema is not None and painter.schema == schema:
             return
@@ -311,6 +312,9 @@ class LiveTable(ScrollView, Generic[M], can_focus=True, inherit_bindings=False):
     def _sort(self, index: int) -> None:
         painter = self._painter
         if painter.schema is None or index >= len(painter.schema.views):
+            return
+        if painter.schema.views[index].source in UNSORTED:
+            self.post_message(self.Refused("rates change all the time: sort by another column"))
             return
         painter.order = next_order(painter.order, painter.schema.views[index])
         if self.cursor == 0:

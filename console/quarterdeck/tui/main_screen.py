@@ -79,6 +79,7 @@ class MainScreen(RowKeys, Screen[None]):
         """Says what is known before anything is connected."""
         self.bindings_updated_signal.subscribe(self, lambda _: self._show_hints())
         self.pane.focus_table.focus()
+        self._follow()
         self._show_lines()
 
     def on_resize(self) -> None:
@@ -132,7 +133,7 @@ class MainScreen(RowKeys, Screen[None]):
         if remember:
             self.visits.go(info)
         if info != self.current:
-            self.pane.display = False
+            self._leave()
             self.current = info
             if info in self._panes:
                 self.pane.display = True
@@ -140,6 +141,7 @@ class MainScreen(RowKeys, Screen[None]):
                 # Waited for, so that keys typed right after this one find the new table.
                 await self.query_one("#panes").mount(self._make_pane(info))
                 await self._drop_panes()
+            self._follow()
             self.set_focus(self.table)
         pane = self.pane
         wanted = pane.table_of_kind(kind) if kind and isinstance(pane, TablePane) else None
@@ -356,6 +358,19 @@ class MainScreen(RowKeys, Screen[None]):
             self.call_after_refresh(pane.set_plugins, console.known.plugins)
         self._panes[info] = pane
         return pane
+
+    def _follow(self) -> None:
+        """The current pane is shown from now on."""
+        pane = self.pane
+        if isinstance(pane, TablePane):
+            pane.follow(self.console.session.streams)
+
+    def _leave(self) -> None:
+        """Hides the current pane."""
+        pane = self.pane
+        pane.display = False
+        if isinstance(pane, TablePane):
+            pane.leave(self.console.session.streams)
 
     async def _drop_panes(self) -> None:
         """Lets go of panes that nobody can go back to, the oldest first."""

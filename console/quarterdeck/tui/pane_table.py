@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import ComposeResult
@@ -11,7 +11,16 @@ from textual.containers import Container
 from quarterdeck.tui.feed_shelf import RowSource
 from quarterdeck.tui.feeds import Feed
 from quarterdeck.tui.live_table import LiveTable
+from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.style import Palette
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.row_rates import RowRates
+    from quarterdeck.tui.streams import Streams
+    from quarterdeck_api.metrics import MetricsChanged
+
+#: Kinds of the core whose resources have no metrics.
+_WITHOUT_RATES = frozenset(("job", "journal", "dataset", "plugin", "schedule", "controller", "process"))
 
 
 class TablePane(Container):
@@ -35,11 +44,13 @@ class TablePane(Container):
         self.sources = list(sources)
         self.tables: list[LiveTable[Any]] = []
         self._title_of = title_of
+        self._titled = titled
+        self._rates: dict[str, RowRates] = {}
+        self._streams: list[int] = []
         self._filters: dict[LiveTable[Any], str] = {}
         for number, source in enumerate(sources):
             table = _table_of(source, palette, clock, f"{id}-{number}")
-            if titled:
-                table.name_title = partial(title_of, source.kind)
+            table.dress = partial(self._dress, source)
             table.set_active(not number)
             self.tables.append(table)
 
@@ -86,6 +97,41 @@ class TablePane(Container):
         """Shows the same in other colours."""
         for table in self.tables:
             table.set_palette(palette)
+
+    def follow(self, streams: "Streams") -> None:
+        """The pane is shown: rates of its rows are followed, where there are any."""
+        from quarterdeck.tui.row_rates import RowRates
+
+        for source, table in zip(self.sources, self.tables, strict=True):
+            if isinstance(source, Feed) and source.kind not in _WITHOUT_RATES:
+                rates = self._rates.setdefault(source.kind, RowRates())
+                take = partial(self._take, source, table, rates)
+                # A runtime that has no metrics costs the table its rates, and nothing else.
+                self._streams.append(streams.metrics(take, lambda _: None, kind=source.kind))
+
+    def leave(self, streams: "Streams") -> None:
+        """The pane is hidden."""
+        for number in self._streams:
+            streams.close(number)
+        self._streams.clear()
+
+    def _take(self, source: Feed, table: LiveTable[Any], rates: "RowRates", message: "MetricsChanged") -> None:
+        before = len(rates)
+        changed = rates.take(message.samples, source.model.rows)
+        if changed and not before and source.schema is not None:
+            table.set_schema(source.schema)
+        elif changed:
+            table.look_again(changed)
+
+    def _dress(self, source: RowSource, schema: KindSchema) -> KindSchema:
+        """The columns as this pane shows them: with the kind over its names, and with rates."""
+        schema = schema.named(self._title_of(source.kind)) if self._titled else schema
+        rates = self._rates.get(source.kind)
+        if rates is None:
+            return schema
+        from quarterdeck.tui.row_rates import with_rates
+
+        return with_rates(schema, rates)
 
     def ask_again(self) -> bool:
         """Asks for the rows of the table that keys go to; False when they come by themselves."""

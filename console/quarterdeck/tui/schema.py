@@ -53,6 +53,8 @@ class KindSchema(Struct, frozen=True):
                 if not 0 <= index < len(resource.cells):
                     return ""
                 return format_cell(resource.cells[index], view.column.type, now)
+            case Source.RATE | Source.TREND:
+                return ""  # Of a schema with rates only.
 
 
 def kind_schema(kind: str, known: CatalogueResult) -> KindSchema:

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck.tui.columns import ColumnView, Source
+from quarterdeck.tui.columns import UNSORTED, ColumnView, Source
 from quarterdeck.tui.keys import TAKEN_LETTERS
 from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.table_model import OrderKey, by_address
@@ -46,6 +46,8 @@ def sort_letters(views: Sequence[ColumnView]) -> dict[str, int]:
     """The letter that sorts by each column, to the column's index: the first letter of its title that is still free."""
     letters: dict[str, int] = {}
     for index, view in enumerate(views):
+        if view.source in UNSORTED:
+            continue
         for letter in view.column.title.upper():
             if "A" <= letter <= "Z" and letter not in TAKEN_LETTERS and letter not in letters:
                 letters[letter] = index
