@@ -58,7 +58,7 @@ class DatasetRows:
                     "time": time_text(time, place),
                     "value": values[0],
                     "others": " ".join(
-                        f"{column}={'' if value is None else format(value, 'g')}"
+                        f"{column}={'' if value is None else format(value, '.12g')}"
                         for column, value in zip(_columns(location)[1:], values[1:], strict=True)
                     ),
                 },
