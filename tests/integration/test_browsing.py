@@ -122,3 +122,15 @@ def test_a_page_that_does_not_come_is_given_up_and_holds_up_nobody(make_instance
     while thread.is_alive():
         assert len(page(other, limit=5).page.resources) == 5
     assert "slow" in str(answers[0])
+
+
+def test_whoever_browses_looks_at_the_backend_for_a_while(
+    client: Any, until: Callable[[Callable[[], bool]], None]
+) -> None:
+    def interest() -> str:
+        return client.get("store", "deaf").resources[0].state
+
+    until(lambda: interest() == "background")
+    page(client, backend="deaf", limit=1)
+    until(lambda: interest() == "foreground")
+    until(lambda: interest() == "background")

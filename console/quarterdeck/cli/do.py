@@ -103,16 +103,19 @@ def own_settings(
     asked = session.call(PARAMETERS, ParametersParams(info.id, address, parameters or {}))
     if asked.settings is None:
         raise UsageError(f"{info.id} {f'on {address} ' if address else ''}takes no --set", "leave --set out")
-    return parse_settings(asked.settings, items)
+    return _with_secrets(parse_settings(asked.settings, items), fields(asked.settings), info, asking=False)
 
 
-def _with_secrets(parameters: dict[str, object], known: Sequence[Field], info: ActionInfo) -> dict[str, object]:
-    """The parameters with secrets looked up, or asked for on a terminal; those of a job stay references."""
+def _with_secrets(
+    values: dict[str, object], known: Sequence[Field], info: ActionInfo, *, asking: bool = True
+) -> dict[str, object]:
+    """Parameters or settings with secrets looked up, or asked for on a terminal; those of a job stay references."""
 
     def ask(field: Field) -> str:
         return click.prompt(field.title or field.name, hide_input=True, err=True)
 
-    return with_secrets(parameters, known, references=bool(info.job), ask=ask if asks() else None, warn=narrate)
+    somebody = asking and asks()
+    return with_secrets(values, known, references=bool(info.job), ask=ask if somebody else None, warn=narrate)
 
 
 def _help(session: Session, info: ActionInfo, words: tuple[str, ...]) -> list[str]:

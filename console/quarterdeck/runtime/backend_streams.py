@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from quarterdeck.runtime.backend_asking import BackendAsking
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.store import Store
-from quarterdeck_api.errors import UnreachableError, error_from_report
+from quarterdeck_api.errors import ProtocolError, UnreachableError, error_from_report
 from quarterdeck_api.host_protocol import (
     LIVE_DOCUMENT_OPEN,
     LOG_OPEN,
@@ -31,6 +31,9 @@ M = TypeVar("M", StreamLines, StreamDocument)
 
 #: Messages of a stream that may be under way: so much of it is held here at most.
 INITIAL_CREDIT = 4
+
+#: Messages that are held at most; a host that keeps to its credit never has so many on their way.
+_HELD = 3 * INITIAL_CREDIT
 
 #: Seconds for a host to open a stream, which runs no code of the plugin.
 _OPEN_TIMEOUT = 10.0
@@ -93,8 +96,16 @@ class BackendStreams:
 
     def _received(self, plugin: str, message: StreamLines | StreamDocument | StreamEnded) -> None:
         queue = self._queues.get((plugin, message.stream))
-        if queue is not None:  # It may have been closed while this was under way.
+        if queue is None:
+            return  # It was closed while this was under way.
+        if queue.qsize() < _HELD:
             queue.put_nowait(message)
+            return
+        # The host sends without credit: what it has sent is not kept, and the stream ends.
+        while not queue.empty():
+            queue.get_nowait()
+        error = ProtocolError(f"plugin {plugin} sends more of a stream than it may", "report it to its authors")
+        queue.put_nowait(StreamEnded(message.stream, error.report()))
 
     def _end_with_hosts(self) -> None:
         for (plugin, number), queue in self._queues.items():

@@ -47,6 +47,11 @@ class Browsing:
             Address.parse(request.parent)
         session.browsed(request.backend)
         page = await self._page(request)
+        if len(page.resources) > PAGE_LIMIT:
+            raise QuarterdeckError(
+                f"a page of {request.backend}/{request.kind} has {len(page.resources)} resources",
+                f"report it to the authors of plugin {self._registry.plugin_of(request.backend)}",
+            )
         prefix = f"{request.backend}/{request.kind}/"
         for resource in page.resources:
             if not resource.address.startswith(prefix):

@@ -23,10 +23,10 @@ class StoreBackend:
 
     def watch(self, context: WatchContext) -> None:
         cells = {"series": self._settings.rows}
-        context.emit(Upsert(context.resource("store", "main", cells=cells, state="up")))
-        context.emit(Synced(("store",)))
-        while not context.wait(60.0):
-            pass
+        while not context.stopped:
+            context.emit(Upsert(context.resource("store", "main", cells=cells, state=context.interest.value)))
+            context.emit(Synced(("store",)))
+            context.wait(60.0)
 
     def close(self) -> None:
         self._closed.set()
