@@ -89,6 +89,8 @@ def test_an_instance_is_heard_ten_times_a_second_by_its_backend_and_kept_as_metr
     assert series["threshold"].values[-1] == 0.5
     assert series["threshold"].unit == "1"
     assert series["seen"].values[-1] > 0
+    used = MetricsParams("core/instance/heard.1", ("memory", "cpu"))
+    until(lambda: {each.name for each in client.call(METRICS, used).series} == {"memory", "cpu"})
 
 
 def test_control_messages_are_answered(client: Any, until: Any) -> None:

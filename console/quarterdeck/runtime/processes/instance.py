@@ -9,6 +9,9 @@ from quarterdeck_api.resources import Health
 
 #: A program without heartbeats counts as ready when it has lived so long, in seconds.
 ALIVE_SECONDS = 1.0
+#: Memory and CPU are shown anew when they differ by such a part, or so much of a processor.
+_SHOWN_PART = 0.04
+_SHOWN_CPU = 0.02
 
 
 class Instance:
@@ -31,6 +34,8 @@ class Instance:
         self.silence = 0.0
         self.usage = Usage()
         self.cpu = 0.0
+        self.shown_memory = 0
+        self.shown_cpu = 0.0
 
     @property
     def name(self) -> str:
@@ -107,6 +112,17 @@ class Instance:
         self.health, self.message = report.health, report.message
         self.ready = self.ready or report.health is not Health.UNKNOWN
 
+    def used(self, usage: Usage, cpu: float) -> bool:
+        """What it uses now, `cpu` in processors; whether that is another value to show. What stays about the same is no change."""
+        self.usage, self.cpu = usage, cpu
+        memory = abs(usage.memory - self.shown_memory) > _SHOWN_PART * self.shown_memory
+        processors = abs(cpu - self.shown_cpu) > max(_SHOWN_CPU, _SHOWN_PART * self.shown_cpu)
+        if memory:
+            self.shown_memory = usage.memory
+        if processors:
+            self.shown_cpu = cpu
+        return memory or processors
+
     def began(self, guarded: GuardedProcess) -> None:
         """Its guard has it."""
         self.guarded = guarded
@@ -124,5 +140,6 @@ class Instance:
     def _forget_reports(self) -> None:
         self.ready = self.connected = False
         self.health, self.message = Health.UNKNOWN, ""
-        self.unready = self.silence = self.cpu = 0.0
+        self.unready = self.silence = self.cpu = self.shown_cpu = 0.0
+        self.shown_memory = 0
         self.usage = Usage()

@@ -75,7 +75,7 @@ class ManagedProcesses:
         surroundings = ProcessSurroundings(registry, environment, self._store, host_side, lookup)
         self._shown: dict[str, set[str]] = {}
         self._supervisor = ProcessSupervisor(
-            paths, self._store, surroundings, host_side, self._publish, clock, rng, linger
+            paths, self._store, surroundings, host_side, self._publish, self._sample_usage, clock, rng, linger
         )
         self._host_side = host_side
         self.actions = ProcessActions(self._store, self._supervisor, surroundings, host_side, self._publish, clock)
@@ -188,11 +188,11 @@ class ManagedProcesses:
             self._shown[name] = {row.address for row in rows}
             changes.append(Upsert(process_resource(record, instances, now)))
         self._apply(tuple(changes))
-        self._sample_usage(instances, now)
         self._judge(name, instances, gone)
 
-    def _sample_usage(self, instances: Sequence[Instance], now: float) -> None:
+    def _sample_usage(self, instances: Sequence[Instance]) -> None:
         samples: list[MetricSample] = []
+        now = self._clock()
         for instance in instances:
             if instance.usage.memory:
                 address = instance_address(instance.name)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -50,7 +50,7 @@ _NO_LIMITS = Limits(False, float("inf"), float("inf"))
 class ProcessSupervisor:
     """All managed processes of the runtime; everything runs on its loop. Every change of a process goes to `publish` by its name.
 
-    `clock` gives Unix seconds. `linger` is how many seconds an instance that is to stop with the runtime outlives it.
+    `on_usage` gets the instances whose use was looked at. `clock` gives Unix seconds. `linger` is how many seconds an instance that is to stop with the runtime outlives it.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class ProcessSupervisor:
         surroundings: ProcessSurroundings,
         hosts: HostSide,
         publish: Callable[[str], None],
+        on_usage: Callable[[Sequence[Instance]], None],
         clock: Callable[[], float],
         rng: Random,
         linger: float,
@@ -69,6 +70,7 @@ class ProcessSupervisor:
         self._surroundings = surroundings
         self._hosts = hosts
         self._publish = publish
+        self._on_usage = on_usage
         self._clock = clock
         self._rng = rng
         self._linger = linger
@@ -361,12 +363,11 @@ class ProcessSupervisor:
         alive = [each for each in self._instances.values() if each.session]
         found = usage_by_session({each.session for each in alive})
         for instance in alive:
-            usage = found[instance.session]
-            before = instance.usage.cpu_seconds
-            instance.cpu = max(0.0, usage.cpu_seconds - before) / seconds if before else 0.0
-            instance.usage = usage
-        for name in {each.record.process for each in alive}:
-            self._tell(name)
+            usage, before = found[instance.session], instance.usage.cpu_seconds
+            cpu = max(0.0, usage.cpu_seconds - before) / seconds if before else 0.0
+            if instance.used(usage, cpu):
+                self._publish(instance.record.process)
+        self._on_usage(alive)
 
     def _plugin_of(self, instance: Instance) -> str:
         return self._surroundings.plugin_of(instance.record.process)

@@ -31,7 +31,7 @@ def instance_address(name: str) -> str:
 
 
 def instance_resource(record: ProcessRecord, instance: Instance, now: float) -> Resource:
-    """An instance as a resource; memory and CPU are rounded, so that what stays about the same is no change."""
+    """An instance as a resource; memory and CPU are those that are shown, see `Instance.used`."""
     state = instance.state(now)
     alive = instance.guarded is not None
     cells: tuple[Cell, ...] = (
@@ -40,8 +40,8 @@ def instance_resource(record: ProcessRecord, instance: Instance, now: float) -> 
         instance.pid or None,
         instance.record.started if alive and instance.record.started else None,
         instance.record.restarts,
-        rounded(instance.usage.memory) if alive else None,
-        round(instance.cpu, 2) if alive else None,
+        rounded(instance.shown_memory) if alive else None,
+        round(instance.shown_cpu, 2) if alive else None,
         instance.message,
     )
     return Resource(
@@ -69,7 +69,7 @@ def process_resource(record: ProcessRecord, instances: Sequence[Instance], now: 
     worst = next((each for each in instances if _health(each, each.state(now)) is health), None)
     reason = _reason(worst, worst.state(now)) if worst is not None else ""
     many = len(instances) > 1
-    memory = sum(each.usage.memory for each in instances)
+    memory = sum(each.shown_memory for each in instances)
     cells: tuple[Cell, ...] = (
         spec.process_type,
         spec.backend,
@@ -78,7 +78,7 @@ def process_resource(record: ProcessRecord, instances: Sequence[Instance], now: 
         spec.count,
         sum(each.record.restarts for each in instances),
         rounded(memory) if memory else None,
-        round(sum(each.cpu for each in instances), 2) if memory else None,
+        round(sum(each.shown_cpu for each in instances), 2) if memory else None,
         worst.message if worst is not None else "",
     )
     links = [Link("instance", instance_address(each.name)) for each in instances]
