@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from quarterdeck.runtime.schedules.rules import Misfire
 from quarterdeck.runtime.schedules.schedule_store import Overlap, Schedule, ScheduleStore
 from quarterdeck.runtime.schedules.scheduler import Scheduler
 from quarterdeck.runtime.schedules.view import schedule_blocks, schedule_resource
+from quarterdeck.runtime.schema import MIGRATIONS
 from quarterdeck_api.errors import NotFoundError, RefusedError, UnreachableError
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import DoParams, DoResult, JobRecord, Outcome
@@ -420,3 +422,28 @@ def test_an_edited_schedule_keeps_its_past(play: Any) -> None:
         assert world.tick().rule == "every 1h"
 
     play(story)
+
+
+def test_schedules_of_an_earlier_version_keep_their_target_and_the_name_that_was_typed(tmp_path: Path) -> None:
+    several = next(number for number, each in enumerate(MIGRATIONS) if "schedule ADD COLUMN targets" in each[0])
+    path = tmp_path / "state.db"
+    earlier = open_database(path, migrations=MIGRATIONS[:several])
+    values = msgspec.structs.asdict(EXAMPLE) | {
+        "target": "plant/node/n 1",
+        "typed_name": "n 1",
+        "parameters": "{}",
+        "settings": "{}",
+        "misfire": "once",
+        "overlap": "refuse",
+    }
+    values = {name: value for name, value in values.items() if name not in ("targets", "typed_names")}
+    names, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+    earlier.execute(f"INSERT INTO schedule ({names}) VALUES ({places})", values)
+    nothing = values | {"name": "made", "target": "", "typed_name": ""}
+    earlier.execute(f"INSERT INTO schedule ({names}) VALUES ({places})", nothing)
+    earlier.close()
+    database = open_database(path)
+    schedules = ScheduleStore(database, lambda *_: None)
+    assert (schedules.get("tick").targets, schedules.get("tick").typed_names) == (("plant/node/n 1",), ("n 1",))
+    assert (schedules.get("made").targets, schedules.get("made").typed_names) == ((), ())
+    database.close()
