@@ -18,6 +18,8 @@ from quarterdeck_api.processes import ControlAnswer, ControlMessage, ProcessCont
 
 #: Seconds between two looks at whether a process is ready.
 READY_LOOK = 0.2
+#: Seconds that the way to an instance and back gets beyond its own time for an answer.
+ANSWER_MARGIN = 5.0
 
 
 class AskedProcesses:
@@ -46,7 +48,8 @@ class AskedProcesses:
 
     def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
         """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
-        return self._asker.ask(PROCESS_CONTROL, ProcessControl(instance, message), timeout, repeatable=False)
+        asked = ProcessControl(instance, message, timeout)
+        return self._asker.ask(PROCESS_CONTROL, asked, timeout + ANSWER_MARGIN, repeatable=False)
 
     def wait_ready(self, name: str, timeout: float) -> None:
         """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""

@@ -10,7 +10,7 @@ from quarterdeck_api.host_protocol import ASK, Ask
 from quarterdeck_api.job_context import FileLog, RunningJob
 from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress, JobSubmission
 from quarterdeck_api.jobs import HostJobProcesses, HostJobSubmitter, JobOutcome, JobSpec
-from quarterdeck_api.process_asks import READY_LOOK
+from quarterdeck_api.process_asks import ANSWER_MARGIN, READY_LOOK
 from quarterdeck_api.process_requests import (
     PROCESS_CONTROL,
     PROCESS_ENSURE,
@@ -175,7 +175,8 @@ class _HostProcesses:
 
     async def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
         """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
-        return await self._job.ask(PROCESS_CONTROL, ProcessControl(instance, message), timeout, changes_something=True)
+        asked = ProcessControl(instance, message, timeout)
+        return await self._job.ask(PROCESS_CONTROL, asked, timeout + ANSWER_MARGIN, changes_something=True)
 
     async def wait_ready(self, name: str, timeout: float) -> None:
         """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
