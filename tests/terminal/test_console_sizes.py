@@ -11,7 +11,7 @@ from quarterdeck.config.paths import instance_paths
 from quarterdeck.tui.app import make_console
 from quarterdeck.tui.console_app import ConsoleApp
 from quarterdeck.tui.panes import PANES
-from quarterdeck_api.metrics import METRICS_CHANGED, MetricSample, MetricsChanged
+from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.resources import Health, Resource
 
