@@ -19,6 +19,7 @@ from quarterdeck.tui.form_fields import FieldInput, FormInput, LiveChoices
 from quarterdeck.tui.form_model import FormField, FormModel, make_form
 from quarterdeck.tui.one_line import OneLine
 from quarterdeck.tui.session import Session
+from quarterdeck.tui.status_bar import hint_parts
 from quarterdeck.tui.style import Palette
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.documents import Document
@@ -36,6 +37,7 @@ _DO_TIMEOUT = 60.0
 
 
 _NAME_LABEL = "type its name"
+_HINTS = (("enter", "do it"), ("esc", "back"), ("tab", "complete"), ("↑↓", "field"), ("ctrl+n", "next choice"))
 #: Keys that leave the form also while its fields are not known yet.
 _LEAVING = ("escape",)
 
@@ -49,6 +51,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     ActionForm .row { height: 1; }
     ActionForm .row Input { width: 1fr; }
     ActionForm #form-preview { height: auto; min-height: 1; max-height: 40%; padding: 0 1; }
+    ActionForm #form-message { height: auto; min-height: 1; max-height: 4; padding: 0 1; }
     """
 
     #: The first field is not known yet.
@@ -81,7 +84,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._hint = OneLine(fill, id="form-hint")
         self._choices = OneLine(fill, id="form-choices")
         self._preview = Static(markup=False, id="form-preview")
-        self._message = OneLine(fill, id="form-message")
+        self._message = Static(markup=False, id="form-message")
         self._help = OneLine(palette.bar, id="form-help")
 
     def compose(self) -> ComposeResult:
@@ -103,17 +106,9 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         addresses = self._model.addresses
         where = f"{len(addresses)} marked" if len(addresses) > 1 else "".join(visible(each) for each in addresses)
         self._title.show(((f" {visible(self._model.action.title)} ", palette.accent), (where, palette.base)))
-        keys = (
-            (" enter", " do it"),
-            ("  tab", " complete"),
-            ("  ctrl+n", " next choice"),
-            ("  ↑↓", " field"),
-            ("  esc", " back"),
-        )
-        self._help.show(tuple(part for key, what in keys for part in ((key, palette.bar_key), (what, palette.bar))))
         self._name_label.show(((" ! ", palette.error), (_NAME_LABEL, palette.base)))
         self.query_one("#form-name").display = False
-        self._message.show(((" asking what it takes…", palette.muted),))
+        self._message.update(Text("asking what it takes…", palette.muted))
         self.run_worker(self._load(), exit_on_error=False)
 
     async def _load(self) -> None:
@@ -128,7 +123,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             self._say(f"{error.message}. {error.remedy}".strip(), Health.FAILED)
             self._held = []  # There is no field to type into; esc goes back.
             return
-        self._message.show(())
+        self._message.update("")
         rows: list[Horizontal] = []
         for index, each in enumerate(self._model.fields):
             label = OneLine(self._palette.base)
@@ -159,8 +154,9 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             super()._forward_event(event)
 
     def on_resize(self) -> None:
-        """Leaves the fields at least half of the width."""
+        """Leaves the fields at least half of the width, and names as many keys as fit."""
         self._fit_labels()
+        self._help.show(hint_parts(_HINTS, self.size.width, self._palette))
 
     async def on_form_input_pressed(self, message: FormInput.Pressed) -> None:
         """Types into the field that has the focus now, or does what the key is bound to."""
@@ -184,7 +180,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._model.set_text(index, source.value)
         self._confirming = self._asked = False
         self._preview.update("")
-        self._message.show(())
+        self._message.update("")
         self._show_label(index)
         self._show_hint(index)
         self._ask_for_preview()
@@ -290,7 +286,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         if shown.wrong:
             self._say(shown.sentence, Health.FAILED)
         elif not self._asked:  # What the user was asked for stands until it is answered.
-            self._message.show(((f" {visible(shown.sentence)}", palette.muted),))
+            self._message.update(Text(visible(shown.sentence), palette.muted, overflow="fold"))
 
     def _offer(self, index: int, text: str, choices: Sequence[str]) -> None:
         """Shows what a field may become, while it still says what was asked for."""
@@ -311,7 +307,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
 
     def _say(self, sentence: str, health: Health) -> None:
         self._asked = health is Health.DEGRADED
-        self._message.show(((f" {visible(sentence)}", self._palette.health[health]),))
+        self._message.update(Text(visible(sentence), self._palette.health[health], overflow="fold"))
 
     def _show_label(self, index: int) -> None:
         each, palette = self._model.fields[index], self._palette

@@ -12,12 +12,12 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from quarterdeck.tui.style import Palette
+from quarterdeck.tui.style import Palette, on_any_background
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.visible import visible
 
 #: How much of the screen behind is covered, from 0 to 1.
-_VEIL = 0.7
+VEIL = 0.7
 
 
 class ActionMenu(ModalScreen[ActionInfo | None]):
@@ -26,6 +26,8 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
     DEFAULT_CSS = """
     ActionMenu { align: center middle; }
     ActionMenu OptionList { width: 72; max-width: 95%; height: auto; max-height: 80%; border: round $primary; }
+    ActionMenu OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: none; }
+    ActionMenu OptionList.-reversed > .option-list--option-highlighted { text-style: reverse; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="menu.leave")]
@@ -52,14 +54,16 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
             for index, action in enumerate(self._actions)
         ]
         menu = OptionList(*options)
-        menu.border_title = visible(self._subject)
+        menu.border_title = Text(visible(self._subject))
+        # Where nobody knows the colours, or there are none, the chosen line is told by being reversed, as in tables.
+        menu.set_class(bool(self._palette.selected.reverse), "-reversed")
         yield menu
 
     def on_mount(self) -> None:
         """Leaves what the menu is about visible behind it."""
         background = self._palette.screen_background
         if background is not None:
-            self.styles.background = Color.parse(background).with_alpha(_VEIL)
+            self.styles.background = Color.parse(background).with_alpha(VEIL)
 
     def on_key(self, event: events.Key) -> None:
         """A key that an action suggests chooses it."""
@@ -84,8 +88,8 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
     def _label(self, action: ActionInfo) -> Text:
         palette = self._palette
         label = Text()
-        label.append(f" {action.key or ' '}  ", style=palette.accent)
-        label.append(action.title)
+        label.append(f" {action.key or ' '}  ", style=on_any_background(palette.accent))
+        label.append(visible(action.title))
         reason = self._off.get(action.id, "")
-        label.append(f"  {visible(reason) if reason else action.summary}", style=palette.muted)
+        label.append(f"  {visible(reason or action.summary)}", style=on_any_background(palette.muted))
         return label

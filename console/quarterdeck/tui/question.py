@@ -5,10 +5,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from quarterdeck.tui.action_menu import VEIL
 from quarterdeck.tui.style import Palette
 from quarterdeck_api.visible import visible
 
@@ -45,8 +47,10 @@ class Question(ModalScreen[bool]):
             yield Static(self._text)
 
     def on_mount(self) -> None:
-        """Stands clear of what is behind."""
+        """Leaves what the question is about visible behind it."""
         self.query_one(Vertical).styles.background = self._background
+        if self._background is not None:
+            self.styles.background = Color.parse(self._background).with_alpha(VEIL)
 
     def action_answer(self, yes: bool) -> None:
         """Ends with the answer."""

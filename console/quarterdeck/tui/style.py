@@ -37,6 +37,11 @@ class Palette(Struct, frozen=True):
         return None if self.monochrome or background == TERMINAL_BACKGROUND else background
 
 
+def on_any_background(style: Style) -> Style:
+    """The same style where the background is somebody else's: a line that may be chosen, say."""
+    return Style(color=style.color, bold=style.bold, dim=style.dim)
+
+
 def make_palette(theme: ThemeInfo) -> Palette:
     """The styles of a theme that `check_theme` has passed."""
     colours = theme.colours
