@@ -126,6 +126,10 @@ def test_conflicts_show_on_both_and_are_one_finding() -> None:
     assert (shown.health, "schedule b requests model.forecast too" in shown.reason) == (Health.DEGRADED, True)
     codes = [(each.code, each.address) for each in schedule_findings(schedules, found)]
     assert codes == [("schedule-conflict", "core/schedule/a"), ("schedule-broken", "core/schedule/c")]
+    failed = replace(schedules[0], last_outcome="failed", last_detail="no such model", last=T0)
+    [finding] = schedule_findings([failed], {})
+    assert (finding.code, finding.since, "no such model" in finding.sentence) == ("schedule-failed", T0, True)
+    assert schedule_findings([replace(failed, enabled=False), replace(failed, last_outcome="done")], {}) == []
     assert watch.look(schedules, T0 + 1) is found
     assert watch.look([schedules[0], replace(schedules[1], rule="0 4 * * *")], T0 + 2) == {}
 

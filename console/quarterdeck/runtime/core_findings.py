@@ -29,6 +29,8 @@ CLOCK_REMEMBERED = 3600.0
 #: The core's own line among the plugins stands for the instance as a whole.
 INSTANCE = f"{CORE}/plugin/{CORE}"
 
+_BAD_OUTCOMES = ("failed", "dead", "refused", "unknown")
+
 _BROKEN_BACKENDS = {
     "unreachable": ("backend-unreachable", Severity.WARNING),
     "failed": ("backend-failed", Severity.CRITICAL),
@@ -95,7 +97,7 @@ def configuration_findings(state: ConfigurationState) -> list[Finding]:
 
 
 def schedule_findings(schedules: Iterable[Schedule], conflicts: Mapping[str, Sequence[Conflict]]) -> list[Finding]:
-    """Schedules that cannot run because their rule cannot be read any more, and those that come into each other's way."""
+    """Schedules whose rule cannot be read any more, whose last request came to nothing, and those that come into each other's way."""
     found: list[Finding] = []
     for schedule in schedules:
         try:
@@ -104,6 +106,11 @@ def schedule_findings(schedules: Iterable[Schedule], conflicts: Mapping[str, Seq
             sentence = f"schedule {schedule.name} cannot run: {error.message}"
             remedy = f"{error.remedy}: quarterdeck schedules edit {schedule.name} --rule …"
             found.append(Finding("schedule-broken", sentence, remedy, str(schedule.address), Severity.CRITICAL))
+        if schedule.enabled and schedule.last_outcome in _BAD_OUTCOMES:
+            detail = f": {schedule.last_detail}" if schedule.last_detail else ""
+            sentence = f"the last request of schedule {schedule.name} was {schedule.last_outcome}{detail}"
+            remedy = f"see `quarterdeck describe {schedule.address}`"
+            found.append(Finding("schedule-failed", sentence, remedy, str(schedule.address), since=schedule.last))
         if (met := conflicts.get(schedule.name)) and schedule.name < met[0].other:  # Once for both of them.
             sentence = met[0].sentence(schedule.zone)
             remedy = f"move one of them: quarterdeck schedules edit {schedule.name} --rule …"
