@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -227,6 +227,7 @@ def test_doubled_times_are_errors_wherever_they_stand(read: Read) -> None:
     assert "Line 6, column 't': '2024-01-03 00:00:00' is there twice (also in line 5)" in text
 
 
+@settings(deadline=None)
 @given(
     times=st.lists(st.integers(-50, 50), max_size=300),
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=20),
@@ -269,6 +270,7 @@ CELLS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS, min_size=1, max_size=8))
 def test_cells_read_together_are_what_they_are_alone(cells: list[str]) -> None:
     problems = Problems(Path("f"))
@@ -300,6 +302,7 @@ TIMES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(TIMES, min_size=1, max_size=5))
 def test_times_read_together_are_what_they_are_alone(cells: list[str]) -> None:
     form = time_form(cells[0].strip())
@@ -532,6 +535,7 @@ def test_the_samples_of_sktime_are_read(tmp_path: Path) -> None:
 FREQUENCIES = ["YS", "YE", "QS", "QE", "QS-FEB", "MS", "ME", "W-WED", "D", "2D", "B", "h", "6h", "15min", "s", "500ms"]
 
 
+@settings(deadline=None)
 @given(
     text=st.sampled_from(FREQUENCIES),
     start=st.dates(date(1900, 1, 1), date(2100, 1, 1)),
