@@ -413,3 +413,15 @@ def test_an_instance_drains_to_its_end_while_the_runtime_is_restarted(
     assert trail[:2] == [f"begin {pid}", f"drained {pid}"]
     assert again != pid
     assert not [line for line in trail if line.startswith("overlap")]
+
+
+def test_no_process_works_for_a_backend_that_is_read_only(make_instance: Any) -> None:
+    instance = make_instance('[backends.plant]\ntype = "stages"\nread_only = true\n', plugins=("stages",))
+    client = instance.client()
+    asked = {"type": "stages.stage", "name": "a", "backend": "plant"}
+    outcome = client.do_one("process.create", parameters=asked)
+    assert outcome.status == "refused"
+    assert "backend plant is read-only" in outcome.message
+    assert client.journal("process.create")[0].outcome == "refused"
+    ambiguous = client.do_one("process.create", parameters={"type": "stages.stage", "name": "a"})
+    assert "plugin stages has 2 backends" in ambiguous.message

@@ -24,6 +24,8 @@ from quarterdeck_api.wire import encode_value
 #: Seconds beyond its grace that a stop or a removal is waited for, and the most in all.
 _MARGIN = 5.0
 _LONGEST_WAIT = 30.0
+#: What may be done to processes of a read-only backend too: they change nothing any more then.
+_ALWAYS = ("process.stop", "process.remove")
 
 
 class ProcessActions:
@@ -49,8 +51,13 @@ class ProcessActions:
         """Raises UsageError, NotFoundError or RefusedError when an action is wrong in what it asks for."""
         if request.action == "process.create":
             self._refuse_existing(str(request.parameters["name"]))
-            self._asked(request)
-        elif request.action == "process.configure" and request.address is not None:
+            self._surroundings.refuse_read_only(self._asked(request).backend)
+            return
+        if request.address is not None and request.action.startswith("process.") and request.action not in _ALWAYS:
+            record = self._store.find(split_instance(request.address.name)[0])
+            if record is not None:
+                self._surroundings.refuse_read_only(record.spec.backend)
+        if request.action == "process.configure" and request.address is not None:
             if not request.settings:
                 raise UsageError("nothing is to be configured", "write --set KEY=VALUE")
             self._configured(self._store.get(request.address.name), dict(request.settings))

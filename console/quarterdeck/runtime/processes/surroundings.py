@@ -12,7 +12,7 @@ from quarterdeck.runtime.processes.records import instance_name
 from quarterdeck.runtime.processes.starting import InstanceStart
 from quarterdeck.runtime.registry import Registry
 from quarterdeck_api.catalogue import ProcessTypeInfo
-from quarterdeck_api.errors import NotFoundError, UsageError
+from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.parameters import validate
 from quarterdeck_api.processes import ProcessSpec
@@ -75,6 +75,15 @@ class ProcessSurroundings:
                 f"plugin {plugin} has no backend {asked!r}", nearest(asked, names, "none is configured")
             )
         return asked
+
+    def refuse_read_only(self, backend: str) -> None:
+        """Raises RefusedError when nothing may be changed at a backend, so that no process is to work for it."""
+        found = next((each for each in self._registry.backends() if each.name == backend), None)
+        if found is not None and found.read_only:
+            raise RefusedError(
+                f"backend {backend} is read-only, and a process of it could change something",
+                f"take read_only out of [backends.{backend}]",
+            )
 
     def checked(self, info: ProcessTypeInfo, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters as they are kept; raises UsageError when they are wrong, or hold a secret in clear."""
