@@ -331,9 +331,12 @@ class ConsoleApp(App[None]):
         """Offers everything that can be done or gone to, found by some letters."""
         from quarterdeck.tui.palette_choices import choose_from_palette
 
-        if self.screen is self._main:
-            self.hold_keys()
-            self.run_worker(choose_from_palette(self))
+        self.hold_keys()
+        self.run_worker(choose_from_palette(self))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key works now: the palette is about what the panes show."""
+        return self.screen is self._main if action == "palette" else super().check_action(action, parameters)
 
     def action_redraw(self) -> None:
         """Paints the whole terminal anew."""
