@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from quarterdeck.cli.choices import PLUGIN
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.reloading import reload_after_edit
 from quarterdeck.cli.streams import narrate, write_json, write_lines
@@ -42,7 +43,7 @@ def list_plugins(as_json: bool) -> None:
 
 
 @command.command("info")
-@click.argument("plugin")
+@click.argument("plugin", type=PLUGIN)
 @_JSON
 def info(plugin: str, as_json: bool) -> int:
     """Show where a plugin lives and everything that it declares."""
@@ -55,7 +56,7 @@ def info(plugin: str, as_json: bool) -> int:
 
 
 @command.command("doctor")
-@click.argument("plugin", required=False)
+@click.argument("plugin", required=False, type=PLUGIN)
 @_JSON
 def doctor(plugin: str | None, as_json: bool) -> int:
     """Look into one plugin, or all of them: declare, import and check everything; exits with 1 when something is wrong."""
@@ -107,7 +108,7 @@ def install(
 
 
 @command.command("upgrade")
-@click.argument("plugin")
+@click.argument("plugin", type=PLUGIN)
 @click.option("--from", "source", default="", metavar="WHEEL|FOLDER|NAME", help="What to install instead.")
 @click.option("--own-environment", is_flag=True, help="Give it a virtual environment of its own.")
 @_changing
@@ -129,7 +130,7 @@ def upgrade(
 
 
 @command.command("remove")
-@click.argument("plugin")
+@click.argument("plugin", type=PLUGIN)
 @_changing
 def remove(plugin: str, dry_run: bool, yes: bool, typed_name: str, now: bool, as_json: bool) -> int:
     """Remove a plugin; its jobs stay recorded, its backends stay in the configuration."""
@@ -157,11 +158,13 @@ def new(name: str, folder: str, as_json: bool) -> None:
         write_json({**document, "files": [str(file.relative_to(place)) for file in written]})
     else:
         write_lines(visible(str(file)) for file in written)
-    narrate(visible(f"next: `quarterdeck plugin install {folder or './' + plugin.distribution}`, and see its README.md"))
+    narrate(
+        visible(f"next: `quarterdeck plugin install {folder or './' + plugin.distribution}`, and see its README.md")
+    )
 
 
 @command.command("enable")
-@click.argument("plugin")
+@click.argument("plugin", type=PLUGIN)
 @_JSON
 def enable(plugin: str, as_json: bool) -> None:
     """Take a plugin off the list of disabled ones in the configuration file; a running runtime starts it."""
@@ -169,7 +172,7 @@ def enable(plugin: str, as_json: bool) -> None:
 
 
 @command.command("disable")
-@click.argument("plugin")
+@click.argument("plugin", type=PLUGIN)
 @_JSON
 def disable(plugin: str, as_json: bool) -> None:
     """Put a plugin on the list of disabled ones in the configuration file; a running runtime ends it with its backends."""

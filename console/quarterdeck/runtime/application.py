@@ -287,6 +287,7 @@ class Application:
             self._plugin_following,
             lambda: self._backend_set.waiting,
             self._processes,
+            authorizer,
         )
         self._reloading = ConfigurationReloading(
             paths,

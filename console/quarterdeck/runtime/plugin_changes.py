@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from msgspec import Struct
 
 from quarterdeck.config.settings import Settings
+from quarterdeck.runtime.authorization import Authorizer
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.journal import Journal
@@ -14,6 +15,7 @@ from quarterdeck.runtime.policy import Standing, Wish, check
 from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.serving.session import ClientSession
+from quarterdeck_api.authorization import AuthorizationRequest
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
 from quarterdeck_api.protocol import (
@@ -65,6 +67,7 @@ class PluginChanges:
         following: PluginFollowing,
         waiting: Callable[[], Collection[str]],
         processes: ManagedProcesses,
+        authorizer: Authorizer,
     ) -> None:
         self._registry = registry
         self._journal = journal
@@ -74,6 +77,7 @@ class PluginChanges:
         self._following = following
         self._waiting = waiting
         self._processes = processes
+        self._authorizer = authorizer
         self._under_way: dict[int, _UnderWay] = {}
 
     @property
@@ -102,6 +106,10 @@ class PluginChanges:
         info = ActionInfo(action, action, ("plugin",), {}, _DANGERS[asked.verb])
         try:
             check(Wish(info, address, 1, asked.confirmed, asked.typed_name), standing)
+            if self._is_asked_about(asked):
+                await self._authorizer.check(
+                    AuthorizationRequest(session.actor, action, (str(address),), shown, {}, info.danger, False)
+                )
         except RefusedError as error:
             number = self._journal.begin(session.actor, action, str(address), "refused", shown)
             self._journal.finish(number, "refused", error.message)
@@ -160,6 +168,13 @@ class PluginChanges:
             self._registry.hold(change.holder, (), "")
             self._processes.renew(change.change.hold)
             self._jobs.on_free()
+
+    def _is_asked_about(self, asked: PluginChange) -> bool:
+        """Whether plugins that may refuse are asked: not about what a user does when one of them is broken."""
+        if asked.verb not in ("install", "upgrade"):
+            return False
+        found = next((each for each in self._registry.plugins() if each.id == asked.plugin), None)
+        return found is None or (found.catalogue is not None and not found.catalogue.authorizes)
 
     def _state(self, change: _UnderWay) -> PluginChangeState:
         running = sorted(job for plugin in change.change.hold for job in self._jobs.running(plugin))

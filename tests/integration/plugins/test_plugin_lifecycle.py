@@ -11,6 +11,15 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.loading.declaring import declare_plugin, found_status
+from quarterdeck.loading.discovery import find_plugins
+from quarterdeck.loading.installation import EnvironmentFacts, Verb
+from quarterdeck.loading.installing import carry_out, plan_removal
+from quarterdeck.loading.own_environments import OwnEnvironments
+from quarterdeck.loading.places import Place
+from quarterdeck.loading.planning import plan_install
+from quarterdeck.loading.plugin_source import plugin_source
+from quarterdeck_api.catalogue import PluginPhase
 from quarterdeck_api.errors import NotFoundError, RefusedError
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import (
@@ -217,6 +226,20 @@ def test_policy_is_asked_and_a_client_that_leaves_holds_nothing(
     until(lambda: client.journal()[0 if client.journal()[0].action == "plugin.upgrade" else 1].outcome == "unknown")
 
 
+def test_plugins_that_may_refuse_are_asked_but_not_about_ending_them(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance(QUIET, ("exemplary", "watchful"))
+    (instance.home / "watchful").mkdir()
+    (instance.home / "watchful" / "authorize").write_text("no: never", encoding="utf-8")
+    client = instance.client()
+    for verb, plugin in (("install", "lodger"), ("upgrade", "exemplary")):
+        with pytest.raises(RefusedError, match="never"):
+            client.call(PLUGIN_BEGIN, PluginChange(verb, plugin, confirmed=True), 60.0)
+        assert (client.journal()[0].action, client.journal()[0].outcome) == (f"plugin.{verb}", "refused")
+    for verb in ("upgrade", "disable", "remove"):
+        begun = client.call(PLUGIN_BEGIN, PluginChange(verb, "watchful", confirmed=True), 60.0)
+        client.call(PLUGIN_END, PluginChangeEnd(begun.change, "failed", "the test only asks"), 60.0)
+
+
 def test_files_are_changed_only_when_no_job_uses_them(instance: Any, tmp_path: Path) -> None:
     client = instance.client()
     job = client.do_one("node.sleep", "exemplary/node/n1", parameters={"seconds": 60.0}).job
@@ -294,3 +317,35 @@ def test_what_is_installed_by_hand_is_noticed(
     until(lambda: "2.0" in fresh.run("get", "room")[1])
     pip("uninstall", "--yes", "quarterdeck-lodger")
     until(lambda: fresh.run("get", "room")[0] == 2)
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (EnvironmentFacts("/usr", virtual=False, marker=True), "managed by the operating system"),
+        (EnvironmentFacts("/opt/qd", virtual=True, writable=False), "cannot be written"),
+        (EnvironmentFacts("/opt/qd", virtual=True, uv_made=True, writable=False, pip=False), "cannot be written"),
+    ],
+)
+def test_where_nothing_may_be_written_a_plugin_lives_on_its_own(
+    facts: EnvironmentFacts,
+    why: str,
+    index: Path,
+    lodger: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    environments = OwnEnvironments(tmp_path / "own")
+    plan = plan_install(plugin_source(str(lodger("1.0")), tmp_path), Verb.INSTALL, environments, facts)
+    assert plan.place is Place.OWN and why in plan.why
+    carry_out(plan, environments, facts, lambda _: None)
+    [found] = find_plugins(tmp_path / "found.json", (), search_path=(), environments=environments)
+    status = declare_plugin(found_status(found))
+    assert (status.phase, status.version) == (PluginPhase.READY, "1.0"), status.reason
+    again = plan_install(plugin_source(str(lodger("2.0")), tmp_path), Verb.UPGRADE, environments, facts, own=True)
+    assert (again.verb, again.before, again.after) == (Verb.UPGRADE, "1.0", "2.0")
+    removal = plan_removal(status, environments, facts)
+    carry_out(removal, environments, facts, lambda _: None)
+    assert environments.all() == ()
