@@ -17,3 +17,4 @@ test:
 bench:
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/table.py
+	.venv/bin/python benchmarks/jobs.py

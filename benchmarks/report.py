@@ -165,15 +165,37 @@ def steady_rows(samples: Samples) -> list[Row]:
     ]
 
 
+def job_rows(samples: Samples) -> list[Row]:
+    """Jobs: what one without work costs, how many go through the socket, and claims from a long queue."""
+
+    def median(scenario: str, key: str) -> float:
+        return statistics.median(column(samples[scenario], key))
+
+    def milliseconds(what: str, scenario: str, key: str, bar: float, peers: str = "") -> Row:
+        other = f"p95 {median(scenario, 'p95') * 1000:.1f} ms" if key == "p50" else ""
+        return Row(what, median(scenario, key) * 1000, bar, "ms", other, peers)
+
+    def between(what: str, scenario: str) -> Row:
+        """The time between two jobs: a rate as something that must not be larger than its bar."""
+        rate = median(scenario, "per_second")
+        return Row(what, 1000 / rate, 5, "ms a job", f"{rate:.0f} a second", "")
+
+    bare = "a bare pool's round trip"
+    pool = f"{bare} {median(bare, 'p50') * 1000:.2f} ms"
+    return [
+        milliseconds("empty job, request to result, p50", "empty job, request to result", "p50", 15, pool),
+        between("200 jobs at once from one client", "jobs at once, one client"),
+        between("200 jobs at once from four clients", "jobs at once, four clients"),
+        milliseconds("claim with 100,000 queued, p95", "claim with 100,000 queued", "p95", 10),
+    ]
+
+
 def main() -> None:
     """Writes the table."""
-    runs = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table", "steady")}
-    startup, table, steady = runs.values()
+    runs = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table", "steady", "jobs")}
+    startup, table, steady, jobs = (run["samples"] for run in runs.values())
     lines = ["| what | figure | in other words | bar | floor and peers | |", "|---|---|---|---|---|---|"]
-    lines += [
-        row.line()
-        for row in (*start_rows(startup["samples"]), *key_rows(table["samples"]), *steady_rows(steady["samples"]))
-    ]
+    lines += [row.line() for row in (*start_rows(startup), *key_rows(table), *steady_rows(steady), *job_rows(jobs))]
     about = [
         f"`{name}`: {run['about']['measured']}, tree {run['about']['tree'][:12]}, Python {run['about']['python']}, "
         f"{run['about']['system']}, {run['about']['cores']} cores, load before and after "
