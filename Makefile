@@ -18,3 +18,4 @@ bench:
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/table.py
 	.venv/bin/python benchmarks/jobs.py
+	.venv/bin/python benchmarks/datasets.py
