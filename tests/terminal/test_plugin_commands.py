@@ -98,3 +98,21 @@ def test_a_command_gets_no_credentials_of_the_users_shell(run: Run) -> None:
     assert "hush-hush" not in done.stdout
     assert "QD_TEST_CREDENTIAL" not in done.stdout
     assert "PATH" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("quarterdeck watch", "watchful"),
+        ("quarterdeck watchful le", "levels"),
+        ("quarterdeck watchful fill --ga", "--gauge"),
+        ("quarterdeck watchful fill --gauge g1 --le", "--level"),
+        ("quarterdeck controllers enable watch", "watchful/refill"),
+    ],
+)
+def test_shells_complete_plugins_their_commands_and_options(run: Run, line: str, expected: str) -> None:
+    run("get", "gauge")
+    words = line.split(" ")
+    asked = run(_QUARTERDECK_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    assert asked.stderr == ""
+    assert expected in [each.partition(",")[2] for each in asked.stdout.splitlines()]

@@ -2,6 +2,7 @@
 
 import click
 
+from quarterdeck.cli.choices import CONTROLLER
 from quarterdeck.cli.do import own_settings
 from quarterdeck.cli.doing import Manner, carry_out
 from quarterdeck.cli.listing import Listing, run_listing
@@ -11,7 +12,7 @@ from quarterdeck_api.protocol import DoParams
 from quarterdeck_api.resources import CORE, Address
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_NAMES = click.argument("names", nargs=-1, required=True, metavar="BACKEND/ID...")
+_NAMES = click.argument("names", nargs=-1, required=True, type=CONTROLLER, metavar="BACKEND/ID...")
 
 
 @click.group("controllers", invoke_without_command=True)
@@ -56,7 +57,7 @@ def look(names: tuple[str, ...], as_json: bool) -> int:
 
 
 @command.command("configure")
-@click.argument("name", metavar="BACKEND/ID")
+@click.argument("name", type=CONTROLLER, metavar="BACKEND/ID")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the controller's own.")
 @click.option("--interval", type=float, default=0.0, help="Seconds from the end of a look to the next one.")
 @click.option("--reset", is_flag=True, help="Forget earlier settings and the interval first.")

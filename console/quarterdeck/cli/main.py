@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from quarterdeck.cli.boundary import guarded
 from quarterdeck.cli.screens import Screens
 from quarterdeck.cli.streams import narrate, narrate_error
 from quarterdeck_api.errors import ExitCode
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Command name to module of this package and one line of help; the command itself is the module's `command`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -54,6 +58,16 @@ class LazyGroup(click.Group):
 
             return plugin_group(cmd_name)
         return import_module(f"quarterdeck.cli.{COMMANDS[cmd_name][0]}").command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Commands, and the names of plugins, which may have some."""
+        from click.shell_completion import CompletionItem
+
+        own = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            return own
+        plugins = sorted(each for each in _plugins() if each.startswith(incomplete) and each not in COMMANDS)
+        return [*own, *(CompletionItem(each, help="Commands of the plugin.") for each in plugins)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

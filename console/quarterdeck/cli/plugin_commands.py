@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 import msgspec
+from click.shell_completion import CompletionItem
 
+from quarterdeck.cli.choices import offered
 from quarterdeck.cli.request import option_help, read_words
 from quarterdeck.cli.session import Session, open_session
 from quarterdeck.cli.streams import narrate, narrate_error, wants_colour, write_lines
@@ -19,7 +21,7 @@ from quarterdeck_api.command_program import CommandOrder
 from quarterdeck_api.console import ConsoleOptions
 from quarterdeck_api.errors import ExitCode, QuarterdeckError, UnreachableError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import fields, validate
+from quarterdeck_api.parameters import fields, format_value, validate
 from quarterdeck_api.visible import visible
 
 #: What a command inherits of the user's environment; credentials in other variables are none of a plugin's business.
@@ -55,13 +57,58 @@ _INHERITED = frozenset(
 )
 
 
+class _Words(click.ParamType):
+    """The words behind a plugin's name: a command, then its options with their values."""
+
+    name = "words"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Commands for the first word, and then the choices of an option that has some."""
+        words = [str(word) for word in ctx.params.get(param.name or "") or ()]
+        return offered(lambda session: _next_words(session, str(ctx.info_name), words), incomplete)
+
+
+class _PluginCommand(click.Command):
+    """The command of a plugin's name, whose options are those of the command behind it."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Options that begin with what is typed."""
+        words = [str(word) for word in ctx.params.get("words") or ()]
+        if not words or not incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return offered(lambda session: _options(_commands(session, str(ctx.info_name)).get(words[0])), incomplete)
+
+
+def _commands(session: Session, plugin: str) -> dict[str, CommandInfo]:
+    catalogue = _status(session, plugin).catalogue
+    return {info.name: info for info in catalogue.commands} if catalogue else {}
+
+
+def _options(info: CommandInfo | None) -> list[tuple[str, str]]:
+    own = [(field.option, field.help) for field in fields(info.parameters)] if info else []
+    return [*own, ("--json", "Print JSON."), ("--yes", "Confirm."), ("--confirm", "Confirm by a name.")]
+
+
+def _next_words(session: Session, plugin: str, words: list[str]) -> list[tuple[str, str]]:
+    commands = _commands(session, plugin)
+    if not words:
+        return [(info.name, info.summary) for info in commands.values()]
+    info = commands.get(words[0])
+    known = {field.option: field for field in fields(info.parameters)} if info else {}
+    field = known.get(words[-1])
+    return [(format_value(field, choice), "") for choice in field.choices] if field else []
+
+
 def plugin_group(plugin: str) -> click.Command:
     """The command `quarterdeck PLUGIN`; the catalogue is asked for when it is invoked."""
 
     @click.command(
-        plugin, context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False
+        plugin,
+        cls=_PluginCommand,
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        add_help_option=False,
     )
-    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    @click.argument("words", nargs=-1, type=_Words())
     def command(words: tuple[str, ...]) -> int:
         return _run(plugin, words)
 
