@@ -49,6 +49,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     ActionForm { layout: vertical; }
     ActionForm VerticalScroll { height: 1fr; scrollbar-size: 1 1; }
     ActionForm .row { height: 1; }
+    ActionForm.-plain Input > .input--cursor { text-style: reverse; }
     ActionForm .row Input { width: 1fr; }
     ActionForm #form-preview { height: auto; min-height: 1; max-height: 40%; padding: 0 1; }
     ActionForm #form-message { height: auto; min-height: 1; max-height: 4; padding: 0 1; }
@@ -74,6 +75,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._timer: Timer | None = None
         self._sending = False
         self._confirming = False
+        self._focused_field = -1
         self._asked = False
         self._names_typed: list[str] = []
         self._danger = action.danger
@@ -103,6 +105,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         """Shows what the form is for, and asks for its fields."""
         palette = self._palette
         self.styles.background = palette.screen_background
+        self.set_class(palette.monochrome, "-plain")
         addresses = self._model.addresses
         where = f"{len(addresses)} marked" if len(addresses) > 1 else "".join(visible(each) for each in addresses)
         self._title.show(((f" {visible(self._model.action.title)} ", palette.accent), (where, palette.base)))
@@ -188,6 +191,9 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Says what the field takes."""
         if isinstance(event.widget, FieldInput):
+            before, self._focused_field = self._focused_field, event.widget.index
+            for index in {before, event.widget.index} - {-1}:
+                self._show_label(index)
             self._show_hint(event.widget.index)
             self._choices.show(())
             if not event.widget.value:
@@ -314,7 +320,8 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         mark, style = (
             ("✖", palette.error) if each.error else ("*", palette.accent) if each.changed else (" ", palette.base)
         )
-        self._labels[index].show(((f" {mark} ", style), (_label(each), palette.base)))
+        here = "›" if index == self._focused_field else " "
+        self._labels[index].show(((here, palette.accent), (f"{mark} ", style), (_label(each), palette.base)))
 
     def _fit_labels(self) -> None:
         longest = max((len(_label(each)) for each in self._model.fields), default=0)

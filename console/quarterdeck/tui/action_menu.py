@@ -26,8 +26,9 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
     DEFAULT_CSS = """
     ActionMenu { align: center middle; }
     ActionMenu OptionList { width: 72; max-width: 95%; height: auto; max-height: 80%; border: round $primary; }
-    ActionMenu OptionList > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: none; }
-    ActionMenu OptionList.-reversed > .option-list--option-highlighted { text-style: reverse; }
+    ActionMenu OptionList:focus > .option-list--option-highlighted {
+        background: $panel; color: $foreground; text-style: none;
+    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back", id="menu.leave")]
@@ -55,8 +56,6 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
         ]
         menu = OptionList(*options)
         menu.border_title = Text(visible(self._subject))
-        # Where nobody knows the colours, or there are none, the chosen line is told by being reversed, as in tables.
-        menu.set_class(bool(self._palette.selected.reverse), "-reversed")
         yield menu
 
     def on_mount(self) -> None:
@@ -85,11 +84,21 @@ class ActionMenu(ModalScreen[ActionInfo | None]):
         self._leaving()  # What is typed from now on is for what the action opens, which is not there yet.
         self.dismiss(action)
 
-    def _label(self, action: ActionInfo) -> Text:
+    @on(OptionList.OptionHighlighted)
+    def _pointed_at(self, event: OptionList.OptionHighlighted) -> None:
+        """Points at the line where it cannot be told by its colour."""
+        if self._palette.selected.reverse:
+            for index, action in enumerate(self._actions):
+                label = self._label(action, pointed_at=index == event.option_index)
+                event.option_list.replace_option_prompt_at_index(index, label)
+
+    def _label(self, action: ActionInfo, *, pointed_at: bool = False) -> Text:
         palette = self._palette
         label = Text()
-        label.append(f" {action.key or ' '}  ", style=on_any_background(palette.accent))
-        label.append(visible(action.title))
+        plain = bool(palette.selected.reverse)  # Colours of the terminal's own may not be told from a reversed line.
+        label.append("›" if pointed_at else " ", style="bold")
+        label.append(f"{action.key or ' '}  ", style="" if plain else on_any_background(palette.accent))
+        label.append(visible(action.title), style="bold underline" if pointed_at else "")
         reason = self._off.get(action.id, "")
-        label.append(f"  {visible(reason or action.summary)}", style=on_any_background(palette.muted))
+        label.append(f"  {visible(reason or action.summary)}", style="" if plain else on_any_background(palette.muted))
         return label
