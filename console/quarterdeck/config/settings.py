@@ -27,6 +27,13 @@ class RuntimeSettings(Struct, frozen=True, kw_only=True):
             description="Processes that work on one job's map, its worker among them; 0 is one for each core.",
         ),
     ] = 0
+    dask: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^(tcp|tls)://.+",
+            description="A Dask scheduler (tcp://HOST:PORT) whose cluster works on maps instead.",
+        ),
+    ] = ""
     worker_idle: Annotated[
         float, Meta(ge=0, description="Seconds without a job after which a warm worker is ended.")
     ] = 600.0
@@ -39,9 +46,9 @@ class RuntimeSettings(Struct, frozen=True, kw_only=True):
     ] = 10_000
     keep_jobs_days: Annotated[float, Meta(ge=0, description="Days that an ended job is kept; 0 is for ever.")] = 0.0
     keep_journal: Annotated[int, Meta(ge=0, description="Journal entries that are kept; 0 keeps all.")] = 100_000
-    keep_journal_days: Annotated[
-        float, Meta(ge=0, description="Days that a journal entry is kept; 0 is for ever.")
-    ] = 0.0
+    keep_journal_days: Annotated[float, Meta(ge=0, description="Days that a journal entry is kept; 0 is for ever.")] = (
+        0.0
+    )
     read_only: Annotated[bool, Meta(description="Refuse everything that changes something.")] = False
 
 

@@ -22,6 +22,7 @@ from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
+from quarterdeck.runtime.borders import MapTerms
 from quarterdeck.runtime.controllers.actions import ControllerActions
 from quarterdeck.runtime.controllers.controller_store import ControllerStore
 from quarterdeck.runtime.controllers.service import Controllers, KnownController
@@ -153,7 +154,7 @@ class Application:
             self._publish_job,
             time.time,
             runtime.max_jobs,
-            lambda: map_processes(self._settings),
+            lambda: MapTerms(map_processes(self._settings), self._settings.runtime.dask),
         )
         self._queue = queue
         idle_exit = runtime.idle_exit or _GUARD_LINGER

@@ -39,6 +39,13 @@ class JobRequest(Struct, frozen=True):
     secrets: tuple[tuple[str | int, ...], ...] = ()
 
 
+class MapTerms(Struct, frozen=True):
+    """What a job's map may use: so many processes of this machine, or the Dask cluster of a scheduler."""
+
+    processes: int = 1
+    dask: str = ""
+
+
 class BackendTarget(Struct, frozen=True):
     """How a process opens a backend: factory as import string, resolved settings."""
 

@@ -54,7 +54,8 @@ class JobSpec(Struct, frozen=True):
 
     `token` is the fencing token: results of an older one are not recorded. `lease_path` is held as a file lock as long as the attempt's
     process lives; the result is spooled below `spool_folder`, output goes to `log_path`. `wall_clock_limit` in seconds, 0 is none. `done` are the steps that attempts before
-    have finished, with what each gave. `map_processes` work on a map at most.
+    have finished, with what each gave. `map_processes` work on a map at most; with `dask`, the address of a scheduler,
+    it goes to that cluster instead.
     """
 
     job: int
@@ -77,6 +78,7 @@ class JobSpec(Struct, frozen=True):
     grace: float = 5.0
     done: dict[str, Any] = {}
     map_processes: int = 1
+    dask: str = ""
 
 
 class ArtefactFile(Struct, frozen=True):

@@ -67,7 +67,11 @@ class WorkerJob(RunningJob):
     def map(
         self, function: Callable[[T], R], items: Iterable[T], on_done: Callable[[int, int], None] | None = None
     ) -> list[R]:
-        """Applies a function to items on the worker's pool of processes, results in order; raises JobCancelledError when cancelled."""
+        """Applies a function to items on the worker's pool of processes, or on the Dask cluster that is configured; results in order."""
+        if self._spec.dask:
+            from quarterdeck_api.dask_pool import DaskPool  # Only where it is used.
+
+            return DaskPool(self._spec.dask).map(function, items, lambda: self.cancelled, on_done)
         return self._pools(self._spec.map_processes).map(function, items, lambda: self.cancelled, on_done)
 
     def finish(self) -> tuple[ArtefactFile, ...]:

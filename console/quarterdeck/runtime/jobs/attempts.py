@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.runtime.borders import JobEnvironment
+from quarterdeck.runtime.borders import JobEnvironment, MapTerms
 from quarterdeck.runtime.jobs.artefacts import lease_path, log_path, spool_folder
 from quarterdeck.runtime.jobs.rows import Claim, Lane
 from quarterdeck.runtime.jobs.secret_fields import with_secrets
@@ -96,7 +96,7 @@ class Attempt:
 
 
 def job_spec(
-    paths: InstancePaths, environment: JobEnvironment, claim: Claim, job_type: JobTypeInfo, map_processes: int
+    paths: InstancePaths, environment: JobEnvironment, claim: Claim, job_type: JobTypeInfo, maps: MapTerms
 ) -> JobSpec:
     """What the process of an attempt is told.
 
@@ -125,7 +125,8 @@ def job_spec(
         wall_clock_limit=job_type.wall_clock_limit,
         grace=job_type.grace,
         done=claim.done,
-        map_processes=map_processes,
+        map_processes=maps.processes,
+        dask=maps.dask,
     )
 
 

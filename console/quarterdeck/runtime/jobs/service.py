@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.runtime.borders import JobEnvironment, JobParent, JobRequest, JobRunner
+from quarterdeck.runtime.borders import JobEnvironment, JobParent, JobRequest, JobRunner, MapTerms
 from quarterdeck.runtime.database import StateWriteError
 from quarterdeck.runtime.jobs.artefacts import (
     artefact_paths,
@@ -49,7 +49,7 @@ class JobService:
 
     `keeper` takes files of results over, `runners` run attempts (may be filled later), `publish` is told of every change of a job,
     `clock` gives Unix seconds, `max_running` bounds the running jobs of all types together, those that wait for another job left out.
-    `map_processes` gives the size of workers' pools for maps.
+    `map_terms` gives what maps of workers may use.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class JobService:
         publish: Callable[[JobRecord], None],
         clock: Callable[[], float],
         max_running: int,
-        map_processes: Callable[[], int] = lambda: 1,
+        map_terms: Callable[[], MapTerms] = MapTerms,
     ) -> None:
         self.runners: dict[RunsIn, JobRunner] = dict(runners)
         self._paths = paths
@@ -72,7 +72,7 @@ class JobService:
         self._publish = publish
         self._clock = clock
         self._max_running = max_running
-        self._map_processes = map_processes
+        self._map_terms = map_terms
         self._cleaning = Cleaning(paths)
         self._ends = JobWaiting()
         self._attempts: dict[int, Attempt] = {}
@@ -307,7 +307,7 @@ class JobService:
         self._attempts[claim.job] = attempt
         try:
             plugin = self._environment.plugin(record.plugin)
-            spec = job_spec(self._paths, self._environment, claim, info, self._map_processes())
+            spec = job_spec(self._paths, self._environment, claim, info, self._map_terms())
         except QuarterdeckError as error:
             self.conclude(claim.job, claim.token, error.report(), retry=isinstance(error, UnreachableError))
             return
