@@ -44,16 +44,16 @@ class Session:
         """Waits for backends of addresses that are just being opened, as after the start of the runtime; at most OPEN_WAIT each."""
         opening = {backend.name for backend in self.catalogue().backends if backend.state == _CONNECTING}
         for address in addresses:
-            if address.backend in opening and self._listed(
-                address.kind
-            ):  # What is browsed is asked of the backend itself.
+            if address.backend in opening and self._listed(address):
                 opening.discard(address.backend)
                 self.call(GET, GetParams(address.kind, address.backend, wait=OPEN_WAIT), OPEN_WAIT + ANSWER_TIMEOUT)
 
-    def _listed(self, kind: str) -> bool:
-        """Whether a plugin mirrors the kind, so that it can be asked for as a list."""
-        catalogues = [status.catalogue for status in self.catalogue().plugins if status.catalogue]
-        return any(info.mirrored for each in catalogues if (info := each.kind(kind)) is not None)
+    def _listed(self, address: Address) -> bool:
+        """Whether the backend of an address mirrors its kind, so that it can be asked for as a list."""
+        found = self.catalogue()
+        plugins = {backend.plugin for backend in found.backends if backend.name == address.backend}
+        catalogues = [status.catalogue for status in found.plugins if status.catalogue and status.id in plugins]
+        return any(info.mirrored for each in catalogues if (info := each.kind(address.kind)) is not None)
 
     def notifications(self, timeout: float | None = None) -> Iterator[Notification]:
         """Notifications as they come; ends when none came for `timeout` seconds. Raises UnreachableError when the connection ended."""

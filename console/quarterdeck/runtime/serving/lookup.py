@@ -43,13 +43,20 @@ class Lookup:
                 each.id for status in self._catalogue.plugins() if status.catalogue for each in status.catalogue.kinds
             ]
             raise UsageError(f"there is no kind {kind!r}", _nearest(kind, known))
-        if not any(each.mirrored for each in found):
-            raise UsageError(f"{kind} is browsed page by page, not watched or listed", "open it from its parent")
+        own = self._own_kind(backend, kind) if backend else None
+        if not any(each.mirrored for each in found) or (own is not None and not own.mirrored):
+            where = f" in {backend}" if backend else ""
+            raise UsageError(
+                f"{kind} is browsed page by page{where}, not watched or listed",
+                f"ask for a page, as `quarterdeck get {kind} --limit 200`, or open it from its parent",
+            )
 
     def backends_with(self, kind: str, backend: str) -> list[str]:
-        """Names of the backends whose plugin declares the kind; an empty `backend` means all."""
+        """Names of the backends whose plugin mirrors the kind; an empty `backend` means all."""
         plugins = {
-            status.id for status in self._catalogue.plugins() if status.catalogue and status.catalogue.kind(kind)
+            status.id
+            for status in self._catalogue.plugins()
+            if status.catalogue and (own := status.catalogue.kind(kind)) is not None and own.mirrored
         }
         return [
             state.name for state in self._store.backends() if state.plugin in plugins and backend in ("", state.name)
@@ -78,6 +85,13 @@ class Lookup:
             return wanted.matches(resource, found)
 
         return matches
+
+    def _own_kind(self, backend: str, kind: str) -> KindInfo | None:
+        """The kind as a backend's plugin declares it."""
+        state = self._store.backend(backend)
+        plugin = state.plugin if state is not None else backend
+        catalogues = [each.catalogue for each in self._catalogue.plugins() if each.id == plugin and each.catalogue]
+        return catalogues[0].kind(kind) if catalogues else None
 
     def _kinds(self, kind: str) -> list[KindInfo]:
         catalogues = [status.catalogue for status in self._catalogue.plugins() if status.catalogue]
