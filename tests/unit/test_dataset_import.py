@@ -365,6 +365,17 @@ def test_wrong_rows_of_a_parquet_file_are_named(tmp_path: Path) -> None:
         read_plan(ImportPlan(path, time="t"), tmp_path)
 
 
+def test_problems_are_in_the_order_of_the_file(read: Read) -> None:
+    text = error(
+        read, "t,y,z\n2024-01-01,1,a\nno,1,1\n2024-01-03,x,b\n2024-01-03,1,2\n2024-01-04,1,2\n", columns=("y", "z")
+    )
+    places = [
+        text.index(each)
+        for each in ("Line 2, column 'z'", "Line 3, column 't'", "Line 4, column 'y'", "Line 4, column 'z'", "Line 5")
+    ]
+    assert places == sorted(places) and "5 problems" in text
+
+
 def test_at_most_ten_problems_are_shown_with_their_total(read: Read) -> None:
     text = error(read, "t,y\n" + "".join(f"2024-01-{day:02},{'x' if day > 15 else day}\n" for day in range(1, 31)))
     assert text.count("is not a number") == 10 and "15 problems; the first 10" in text

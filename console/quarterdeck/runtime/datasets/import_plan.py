@@ -1,5 +1,6 @@
 """What an import is asked for, and the wrong rows that it finds."""
 
+from bisect import insort
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,34 +35,34 @@ class ImportPlan(Struct, frozen=True):
 
 
 class Problems:
-    """Wrong rows of one file: the first few in words, and how many there are in all. `unit` is what a row's number counts."""
+    """Wrong rows of one file: the first few in words, in the file's order, and how many there are in all. `unit` is what a row's number counts."""
 
     def __init__(self, path: Path, unit: str = "Line") -> None:
         self._path = path
         self.unit = unit
-        self._shown: list[str] = []
+        self._first: list[tuple[int, int, str]] = []
         self.total = 0
 
     def add(self, number: int, column: str, value: str, what: str) -> None:
-        """Notes a wrong cell."""
-        self.total += 1
-        if len(self._shown) < _SHOWN_PROBLEMS:
-            cut = value if len(value) <= _SHOWN_LETTERS else f"{value[:_SHOWN_LETTERS]}…"
-            self._shown.append(f"{self.unit} {number}, column {column!r}: {cut!r} {what}")
+        """Notes a wrong cell; columns are checked one after the other, so rows need not come in order."""
+        cut = value if len(value) <= _SHOWN_LETTERS else f"{value[:_SHOWN_LETTERS]}…"
+        self.add_row(number, f"column {column!r}: {cut!r} {what}")
 
     def add_row(self, number: int, what: str) -> None:
         """Notes a wrong row."""
         self.total += 1
-        if len(self._shown) < _SHOWN_PROBLEMS:
-            self._shown.append(f"{self.unit} {number}, {what}")
+        if len(self._first) == _SHOWN_PROBLEMS and number >= self._first[-1][0]:
+            return
+        insort(self._first, (number, self.total, what))
+        del self._first[_SHOWN_PROBLEMS:]
 
     def raise_if_any(self) -> None:
         """Raises UsageError with every problem shown, when there are any."""
         if not self.total:
             return
-        shown = "" if self.total <= len(self._shown) else f"; the first {len(self._shown)}"
+        shown = "" if self.total <= len(self._first) else f"; the first {len(self._first)}"
         count = "1 problem" if self.total == 1 else f"{self.total} problems"
-        lines = ". ".join(self._shown)
+        lines = ". ".join(f"{self.unit} {number}, {what}" for number, _, what in self._first)
         raise UsageError(
             f"{self._path} was not imported: {count}{shown}. {lines}", "correct the file and import it again"
         )
