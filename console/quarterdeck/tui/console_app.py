@@ -5,48 +5,33 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.theme import Theme
 
-from quarterdeck.tui.commands import World
 from quarterdeck.tui.feed_shelf import FeedShelf
 from quarterdeck.tui.hints import Noting
-from quarterdeck.tui.key_relay import KeyRelay, again
-from quarterdeck.tui.kind_choices import child_kinds, kind_title, kind_words
+from quarterdeck.tui.key_relay import KeyedApp
+from quarterdeck.tui.kind_choices import child_kinds, kind_title
 from quarterdeck.tui.main_screen import MainScreen
-from quarterdeck.tui.panes import PANES
 from quarterdeck.tui.session import Connected, Session
 from quarterdeck.tui.style import Palette, make_palette, monochrome_palette
 from quarterdeck.tui.theme_files import DEFAULT_THEME
 from quarterdeck_api.catalogue import Column, ThemeInfo
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.filters import COMMON_FIELDS
 from quarterdeck_api.protocol import BACKEND_RETRY, AddressParams, BackendState, CatalogueResult
-from quarterdeck_api.resources import CORE, Resource
+from quarterdeck_api.resources import Resource
 
 if TYPE_CHECKING:
-    from quarterdeck.tui.commands import ShowKind
+    from quarterdeck.tui.commands import World
 
 _NOTHING_KNOWN = CatalogueResult((), ())
 
 #: Seconds within which several changes become one look at the deck.
 _DECK_SECONDS = 0.1
 
-#: Seconds that keys wait at most for what they are meant for.
-_LONGEST_HOLD = 2.0
 
-#: Why keys wait: a screen opens, or a key is on its way that may end a line.
-_OPENING, _KEY = "opening", "key"
-
-#: Addresses of each kind that a command is completed with.
-_COMPLETED = 2_000
-
-
-class ConsoleApp(App[None]):
+class ConsoleApp(KeyedApp):
     """The console. `connect` makes a connection to the runtime and is first called after the first frame."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -85,11 +70,9 @@ class ConsoleApp(App[None]):
         self._first_pane = pane
         self._keys = keys or {}
         self._keymap_name = keymap
-        self._key_problems = ""
         self._keep_theme = keep_theme
         self._notices = [notice] if notice else []
         self._deck_waits = False
-        self.keys = KeyRelay()
         self._main: MainScreen | None = None
         self._use_theme(theme)
 
@@ -104,6 +87,11 @@ class ConsoleApp(App[None]):
         """Every backend as last heard."""
         return self.session.backends
 
+    @property
+    def typed_into(self) -> object:
+        """The line that is being typed into."""
+        return self.main.prompt
+
     def get_default_screen(self) -> MainScreen:
         """The screen of panes."""
         self._main = MainScreen(self, self._first_pane, self.palette, self.clock)
@@ -113,51 +101,8 @@ class ConsoleApp(App[None]):
         """Connects once the first frame is on its way to the terminal."""
         if self._keys:
             self.set_keys(self._keys)
-            self._notices += [self._key_problems] if self._key_problems else []
+            self._notices += [self.key_problems] if self.key_problems else []
         self.main.call_after_refresh(self._begin)
-
-    async def on_event(self, event: events.Event) -> None:
-        """Sees to it that keys go to what the keys before them have opened."""
-        if not isinstance(event, events.Key):
-            await super().on_event(event)
-            return
-        if self.keys.holding and event is not self.keys.awaited:
-            event.stop()
-            self.keys.keep(event)
-            return
-        focus = self.focused or self.screen
-        if event.is_forwarded and self.keys.strayed(event, focus):
-            event.stop()
-            event = again(event)
-        if not event.is_forwarded:
-            self.keys.sent(event, focus)
-            if focus is self.main.prompt and not event.is_printable:
-                self.keys.awaited = event  # It may end the line: what follows must not be typed into it.
-                self.hold_keys(_KEY)
-            await super().on_event(event)
-        else:
-            await super().on_event(event)
-            if event is self.keys.awaited:
-                self.release_keys(_KEY)
-
-    def hold_keys(self, reason: str = _OPENING) -> None:
-        """Keeps keys back: something is about to open that they are meant for."""
-        if not self.keys.holding:
-            self.set_timer(_LONGEST_HOLD, lambda: self.release_keys(""))
-        self.keys.hold(reason)
-
-    def release_keys(self, reason: str = _OPENING) -> None:
-        """What was to open is there, or will not be: keys that have waited go on."""
-        if self.keys.holding:
-            for key in self.keys.release(reason):
-                self.post_message(key)
-
-    def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:
-        """Shows a screen; keys wait until it is there to take them."""
-        self.hold_keys()
-        pushed = super().push_screen(screen, *arguments, **options)
-        self.screen.call_later(self.release_keys)
-        return pushed
 
     def on_resize(self) -> None:
         """A terminal of another size may have moved or cut what it shows."""
@@ -181,17 +126,6 @@ class ConsoleApp(App[None]):
         if isinstance(front := self.screen, Noting):
             front.note(message, error=error)
 
-    def set_keys(self, keys: dict[str, str]) -> None:
-        """Uses other keys; what is wrong with them is said."""
-        from quarterdeck.tui.key_contexts import key_contexts
-        from quarterdeck.tui.keys import check_keys_everywhere, with_letters_given_way
-
-        keys = with_letters_given_way(keys)
-        self._key_problems = (
-            f"keys: {'; '.join(found)}" if (found := check_keys_everywhere(keys, key_contexts())) else ""
-        )
-        self.set_keymap(keys)
-
     def _use_keymap(self) -> None:
         """Uses the set of keys of a plugin that the configuration names, below the user's own wishes; once it is known."""
         name = self._keymap_name
@@ -204,16 +138,8 @@ class ConsoleApp(App[None]):
             self.say(f"keys: no plugin has the keymap {name!r}", error=True)
             return
         self.set_keys({**found.keys, **self._keys})
-        if self._key_problems:
-            self.say(self._key_problems, error=True)
-
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Says which bindings want the same key, unless that has been said with the other wishes."""
-        names = sorted({binding.id or binding.description for binding in clashed_bindings})
-        # A binding of several keys that gets another one clashes with itself, as Textual sees it.
-        if len(names) > 1 and all(name not in self._key_problems for name in names):
-            self._key_problems += " ".join(names)
-            self.say(f"keys: {', '.join(names)} lost their key to another binding", error=True)
+        if self.key_problems:
+            self.say(self.key_problems, error=True)
 
     # What the session says.
 
@@ -243,71 +169,17 @@ class ConsoleApp(App[None]):
         """What many of the kind are called."""
         return kind_title(self.known, kind).lower()
 
-    def world(self) -> World:
+    def world(self) -> "World":
         """What commands can name now."""
-        from quarterdeck.tui.theme_files import builtin_theme_names
+        from quarterdeck.tui.doing_commands import world_of
 
-        return World(
-            tuple(pane.name for pane in PANES),
-            tuple(backend.name for backend in self.backends if backend.name != CORE),
-            tuple(builtin_theme_names()),
-            tuple(self.feeds.addresses(_COMPLETED)),
-            {
-                word: tuple(column.id for column in dict.fromkeys((*COMMON_FIELDS, *feed.schema.all_columns())))
-                for word, feed in (
-                    *((pane.name, self.feeds.get(pane.kind)) for pane in PANES),
-                    *((word, self.feeds.get(kind)) for word, kind in kind_words(self.known).items()),
-                )
-                if feed is not None and feed.schema is not None
-            },
-            kind_words(self.known),
-        )
+        return world_of(self)
 
     async def do_command(self, text: str) -> None:
         """Does what was typed after `:`."""
-        from quarterdeck.tui import commands
+        from quarterdeck.tui.doing_commands import do_command
 
-        try:
-            command = commands.parse_command(text, self.world())
-        except QuarterdeckError as error:
-            self.say(f"{error.message}: {error.remedy}", error=True)
-            return
-        self.say("")
-        match command:
-            case commands.ShowPane():
-                await self.main.show_pane(command.pane, command.filter)
-            case commands.ShowKind():
-                await self._show_kind(command)
-            case commands.OpenAddress():
-                self.open_detail_of(command.address)
-            case commands.UseTheme():
-                self.use_theme_named(command.name)
-            case commands.RetryBackend():
-                self.retry_backend(command.name)
-            case commands.Help():
-                self.open_help()
-            case commands.Quit():
-                self.exit()
-
-    async def _show_kind(self, command: "ShowKind") -> None:
-        """Shows a kind in its pane, or in one that is made for it."""
-        from quarterdeck.tui.kind_choices import browsing_backend, kind_info
-        from quarterdeck.tui.panes import PaneInfo, pane_of_kind
-
-        info = kind_info(self.known, command.kind)
-        if info is not None and not info.mirrored:
-            try:
-                backend = browsing_backend(self.known, command.kind, command.backend)
-            except QuarterdeckError as error:
-                self.say(f"{error.message}: {error.remedy}", error=True)
-                return
-            name = f"{self.kind_title(command.kind)} @{backend}"
-            await self.main.show(PaneInfo("", name, (command.kind,), backend=backend), command.filter)
-            return
-        words = [f"backend={command.backend}"] if command.backend else []
-        text = " ".join((*words, command.filter)) if words or command.filter else ""
-        pane = pane_of_kind(command.kind) or PaneInfo("", self.kind_title(command.kind), (command.kind,))
-        await self.main.show(pane, text, kind=command.kind)
+        await do_command(self, text)
 
     def use_theme_named(self, name: str) -> None:
         """Shows everything in another theme, from now on and after the next start."""

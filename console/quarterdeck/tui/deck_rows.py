@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from quarterdeck.drawing.sparkline import metric_text
 from quarterdeck.tui.columns import ColumnView, Source
 from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.status_bar import backend_health
@@ -166,6 +165,8 @@ class ProcessRates:
 
 
 def _summed(instances: Mapping[str, tuple[float, str]]) -> str:
+    from quarterdeck.drawing.sparkline import metric_text
+
     return metric_text(sum(value for value, _ in instances.values()), next(iter(instances.values()))[1])
 
 
