@@ -83,10 +83,11 @@ def test_documented_keys_of_panes_are_those_of_the_console() -> None:
 
 def test_the_configuration_of_the_guide_is_right(home: Path) -> None:
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    [text] = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    first, *others = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
     paths = instance_paths()
     paths.config_file.parent.mkdir(parents=True)
-    paths.config_file.write_text(text, encoding="utf-8")
-    loaded = load_settings(paths)
-    assert loaded.problems == ()
+    for text in (*others, first):
+        paths.config_file.write_text(text, encoding="utf-8")
+        loaded = load_settings(paths)
+        assert loaded.problems == (), text
     assert loaded.settings.console.theme == "light" and loaded.settings.runtime.read_only
