@@ -1,5 +1,6 @@
 """Managed processes of a real plugin behind a real runtime: created, heard, told, drained, scaled, and given up when they do not stay up."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,8 @@ def test_control_messages_are_answered(client: Any, until: Any) -> None:
         return client.do_one("process.control", "core/instance/told.2", parameters={"message": message, **more})
 
     assert tell("nonsense").error.code == "usage"
+    for body in ({"a": [1]}, [1, "two"], 5, 0.5, False, "text", None):
+        assert json.loads(tell("echo", body=body).message.removeprefix("echo: ")) == body
     failed = tell("fail")
     assert failed.status == "failed"
     assert "ValueError: told to fail" in failed.message
@@ -244,8 +247,11 @@ def test_a_deaf_process_is_ended_firmly_with_the_daemons_that_it_left(runtime: A
 
 def test_a_program_that_knows_nothing_of_us_is_kept_too(client: Any, until: Any) -> None:
     create(client, "program", "plain", parameters={"seconds": 1234})
+    create(client, "program", "by-default")
     [pid] = pids(client, running(client, until, "plain"))
     assert psutil.Process(pid).cmdline() == ["sleep", "1234"]
+    [pid] = pids(client, running(client, until, "by-default"))
+    assert psutil.Process(pid).cmdline() == ["sleep", "1000"]
     refused = client.do_one("process.control", "core/process/plain", parameters={"message": "hello"})
     assert refused.error.code == "unreachable"
 

@@ -64,6 +64,8 @@ def test_a_process_is_created_told_scaled_stopped_and_removed(runtime: Path) -> 
     until(lambda: quarterdeck("processes", "control", "cheap", "judge", "--body", '{"health": "ok"}').returncode == 0)
     told = data("processes", "control", "cheap.2", "threshold", "--body", '{"value": 0.75}')
     assert told["message"] == 'threshold: {"threshold":0.75}'
+    for written, echoed in (("5", "5"), ('["a"]', '["a"]'), ("true", "true"), ("plain text", '"plain text"')):
+        assert data("processes", "control", "cheap.2", "echo", "--body", written)["message"] == f"echo: {echoed}"
     lost = data("processes", "control", "cheap.2", "sleep", "--body", '{"seconds": 2}', "--timeout", "0.2", code=5)
     assert lost["status"] == "unknown"
 

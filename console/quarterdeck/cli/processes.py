@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import msgspec
 
 from quarterdeck.cli.choices import BACKEND, PROCESS, SETTING
 from quarterdeck.cli.do import own_settings
@@ -15,7 +16,7 @@ from quarterdeck.cli.streams import asks, write_json
 from quarterdeck_api.catalogue import ProcessTypeInfo
 from quarterdeck_api.errors import ExitCode, NotFoundError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import field_named, fields, parse_settings, parse_text
+from quarterdeck_api.parameters import parse_settings
 from quarterdeck_api.protocol import DESCRIBE, AddressParams, DoParams
 from quarterdeck_api.resources import CORE, Address
 from quarterdeck_api.wire import to_builtins
@@ -147,7 +148,7 @@ def configure(name: str, settings: tuple[str, ...], as_json: bool) -> int:
 @command.command("control")
 @click.argument("name", type=PROCESS)
 @click.argument("message")
-@click.option("--body", default="", metavar="JSON", help="What the message carries: a JSON object.")
+@click.option("--body", default="", metavar="JSON", help="What the message carries.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds that each instance has to answer.")
 @_JSON
 def control(name: str, message: str, body: str, timeout: float, as_json: bool) -> int:
@@ -156,8 +157,7 @@ def control(name: str, message: str, body: str, timeout: float, as_json: bool) -
     parameters: dict[str, Any] = {"message": message, "timeout": timeout}
     with open_session("processes") as session:
         if body:
-            info = find_action(session.catalogue(), "process.control", (address,))
-            parameters["body"] = parse_text(field_named(fields(info.parameters), "body"), body)
+            parameters["body"] = _json_or_text(body)
         return carry_out(session, DoParams("process.control", (address,), parameters), Manner(as_json))
 
 
@@ -192,6 +192,14 @@ def _type(session: Session, process_type: str) -> ProcessTypeInfo:
     if found is None:
         raise NotFoundError(f"no plugin has the process type {process_type!r}", nearest(process_type, known))
     return found
+
+
+def _json_or_text(text: str) -> Any:
+    """The JSON value that a text is; what is none is a text by itself."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
 
 
 def _address(name: str) -> str:

@@ -159,7 +159,7 @@ class ProcessActions:
         return await self._hosts.control(record.spec.plugin, instance.name, message, timeout)
 
     async def _control(self, instances: list[Instance], request: CoreRequest) -> ActionResult:
-        message = ControlMessage(str(request.parameters["message"]), request.parameters.get("body") or None)
+        message = ControlMessage(str(request.parameters["message"]), request.parameters.get("body"))
         timeout = float(request.parameters.get("timeout", 5.0))
         alive = [instance for instance in instances if instance.guarded is not None]
         if not alive:

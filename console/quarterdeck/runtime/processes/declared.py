@@ -57,7 +57,11 @@ _CONTROL: JsonSchema = {
     "type": "object",
     "properties": {
         "message": {"type": "string", "description": "The message's name, as the plugin understands it."},
-        "body": {"type": "object", "default": {}, "description": "What the message carries, as JSON."},
+        "body": {
+            "type": ["object", "integer", "number", "boolean", "array", "string", "null"],
+            "default": None,
+            "description": "What the message carries, as JSON.",
+        },
         "timeout": {
             "type": "number",
             "minimum": 0.1,

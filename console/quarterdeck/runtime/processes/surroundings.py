@@ -11,7 +11,7 @@ from quarterdeck.runtime.processes.process_store import ProcessStore
 from quarterdeck.runtime.processes.records import instance_name
 from quarterdeck.runtime.processes.starting import InstanceStart
 from quarterdeck.runtime.registry import Registry
-from quarterdeck_api.catalogue import ProcessTypeInfo
+from quarterdeck_api.catalogue import JsonSchema, ProcessTypeInfo
 from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.parameters import validate
@@ -105,7 +105,7 @@ class ProcessSurroundings:
                 f"plugin {spec.plugin} has no process type {spec.process_type!r} any more",
                 "remove the process, or install the plugin's earlier version",
             )
-        parameters = validate(info.parameters, spec.parameters)
+        parameters = with_defaults(info.parameters, validate(info.parameters, spec.parameters))
         hidden = redact(parameters, info.parameters)
         secret = {name: value for name, value in parameters.items() if hidden[name] != value}
         return InstanceStart(
@@ -129,3 +129,9 @@ class ProcessSurroundings:
         record = self._store.known(process)
         info = self.known_type(record.spec.plugin, record.spec.process_type) if record is not None else None
         return info.grace if info is not None else _DEFAULT_GRACE
+
+
+def with_defaults(schema: JsonSchema, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with what the schema says of those that were not given."""
+    properties: dict[str, JsonSchema] = schema.get("properties", {})
+    return {**{name: field["default"] for name, field in properties.items() if "default" in field}, **parameters}

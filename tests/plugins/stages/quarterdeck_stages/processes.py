@@ -49,6 +49,8 @@ class Stage:
             case "sleep":
                 time.sleep(float(message.body["seconds"]))
                 return {"slept": message.body["seconds"]}
+            case "echo":
+                return message.body
             case "spell":
                 return {"letters": len(self._given.token)}
             case "fail":
