@@ -148,17 +148,13 @@ def test_a_followed_log_goes_on_and_ends_with_its_client(instance: Any, client: 
 def test_a_live_document_is_coalesced_to_ten_states_a_second(client: Any, until: Until) -> None:
     client.do_one("note.pulse", "editable/note/b", parameters={"rate": 1000.0})
     client.call(DOCUMENT_OPEN, DocumentOpen(3, "editable/note/b"))
-    shown: list[tuple[float, int]] = []
-    begun = time.monotonic()
-    while len(shown) < 12:
+    states: list[int] = []
+    while len(states) < 12:
         found = received(client, DOCUMENT_SHOWN.name, lambda params: params.document is not None)
-        facts = found.document.blocks[-1].facts
-        shown.append((time.monotonic() - begun, int(facts[0].value)))
+        states.append(int(found.document.blocks[-1].facts[0].value))
     client.call(DOCUMENT_CLOSE, DocumentNumber(3))
-    states = [state for _, state in shown]
     assert states == sorted(states), "a later state is never followed by an earlier one"
-    # Twelve states take more than a second at ten a second; a thousand changes a second would give them in 12 ms.
-    assert shown[-1][0] > 0.9 and states[-1] - states[0] > 50
+    assert states[-1] - states[0] > 10 * len(states), "most of a thousand changes a second are never sent"
     assert found.resource.address == "editable/note/b" and found.columns == ("size", "version")
     until(lambda: running_streams(client) == 0.0)
 
