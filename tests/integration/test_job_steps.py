@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from quarterdeck_api.jobs import JobState
-from quarterdeck_api.protocol import JobRecord
+from quarterdeck_api.protocol import COMPLETE, CompleteParams, JobRecord
 
 SHOP = "rollout/deployment/shop"
 TOKEN = "hush-hush-token-7319"
@@ -68,6 +68,8 @@ def test_a_job_that_failed_goes_on_with_the_step_that_failed(client: Any, tmp_pa
 def test_a_retry_from_a_step_keeps_what_was_before_it(client: Any, tmp_path: Path) -> None:
     job = _job(client, "deployment.roll-out", folder=str(tmp_path), version="2")
     client.finished(job)
+    offered = client.call(COMPLETE, CompleteParams("job.retry", job, "from", "p"), 30.0)
+    assert [choice.value for choice in offered.choices] == ["push"]
     [refused] = client.do("job.retry", job, parameters={"from": "deploy"})
     assert refused.status == "failed" and "it has: build, push, wait" in refused.error.remedy
     assert client.do_one("job.retry", job, parameters={"from": "push"}).status == "done"

@@ -19,6 +19,7 @@ from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.rows import job_address
 from quarterdeck.runtime.jobs.secret_fields import require_references, secret_paths
 from quarterdeck.runtime.jobs.service import JobService
+from quarterdeck.runtime.jobs.step_choices import step_choices
 from quarterdeck.runtime.journal import REDACTED, Journal, redact
 from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
 from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
@@ -194,6 +195,8 @@ class Requests:
         if choices is not None:
             return CompleteResult(choices)
         known = self._known_addresses(field, asked.prefix)
+        if address is not None and asked.action == "job.retry" and address.name.isdigit():
+            return CompleteResult(step_choices(self._jobs.get(int(address.name)), asked.prefix))
         if address is None or address.backend == CORE:
             return CompleteResult(known)
         try:
