@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.loading import planning
 from quarterdeck.loading.api_wheel import write_api_wheel
 from quarterdeck.loading.discovery import find_plugins
 from quarterdeck.loading.installation import (
@@ -287,3 +288,21 @@ def test_a_busy_plugin_that_is_removed_stays_until_its_jobs_have_ended() -> None
 
 def test_pip_is_run_on_other_environments_from_aside() -> None:
     assert Pip().arguments("/x/python")[1:4] == ["-P", "-m", "pip"]
+
+
+@pytest.mark.parametrize(
+    ("version", "source", "differs"),
+    [("1.0", "quarterdeck-x", False), ("1.1", "quarterdeck-x", True), ("1.0", "/some/x-1.0-py3-none-any.whl", True)],
+)
+def test_the_newest_release_is_not_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, source: str, differs: bool
+) -> None:
+    environments = OwnEnvironments(tmp_path / "own")
+    (tmp_path / "own" / "quarterdeck-x").mkdir(parents=True)
+    environments.use("quarterdeck-x", "1.0", "env-1", source)
+    resolved = (ResolvedItem("quarterdeck-api", __version__, True), ResolvedItem("quarterdeck-x", version, True))
+    monkeypatch.setattr(planning, "resolve", lambda *_: resolved)
+    monkeypatch.setattr(PluginSource, "check", lambda _: None)
+    plan = planning.plan_install(PluginSource(source), Verb.UPGRADE, environments, VENV, own=True)
+    assert (plan.verb, plan.before, plan.after) == (Verb.UPGRADE, "1.0", version)
+    assert bool(plan.changes) is differs

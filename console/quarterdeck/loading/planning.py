@@ -10,7 +10,7 @@ from msgspec import Struct
 from quarterdeck.loading.api_wheel import write_api_wheel
 from quarterdeck.loading.installation import EnvironmentFacts, Verb, keeps_to_itself, refuse_foreign
 from quarterdeck.loading.names import canonical
-from quarterdeck.loading.own_environments import OwnEnvironments
+from quarterdeck.loading.own_environments import OwnEnvironment, OwnEnvironments
 from quarterdeck.loading.pip_program import Pip, PipConflictError, ResolvedItem, find_pip, resolve
 from quarterdeck.loading.places import Place
 from quarterdeck.loading.plugin_source import PluginSource
@@ -110,9 +110,16 @@ def _in_own(source: PluginSource, verb: Verb, environments: OwnEnvironments, pip
     before = known.version if known is not None else ""
     after = next(each.version for each in resolved if canonical(each.name) == canonical(name))
     changes = tuple(Change(each.name, "", each.version) for each in resolved)
+    if known is not None and _is_newest(known, after, source):
+        changes = ()
     really = Verb.UPGRADE if before else Verb.INSTALL
     folder = str(environments.folder / canonical(name))
     return Plan(really, name, before, after, Place.OWN, folder, changes, source, why)
+
+
+def _is_newest(known: OwnEnvironment, after: str, source: PluginSource) -> bool:
+    """Whether a new generation would be the same; a file or folder may have changed without its version."""
+    return known.version == after and known.api == __version__ and not Path(source.text).is_absolute()
 
 
 def constraint_lines(protected: Mapping[str, str]) -> list[str]:
