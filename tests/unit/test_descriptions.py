@@ -11,8 +11,8 @@ from quarterdeck.runtime.plugin_view import plugin_blocks
 from quarterdeck_api.catalogue import Column, ColumnType, PluginPhase, PluginStatus
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import ErrorReport
-from quarterdeck_api.jobs import ArtefactFile, JobState
-from quarterdeck_api.protocol import JobEvent, JobRecord, JobStep
+from quarterdeck_api.jobs import ArtefactFile, JobState, JobStep
+from quarterdeck_api.protocol import JobEvent, JobRecord
 from quarterdeck_api.resources import Health, Link, Resource
 
 

@@ -356,6 +356,7 @@ def test_reports_of_an_outdated_attempt_change_nothing(bench: Bench) -> None:
         bench.service.pump()
         await settle()
         before = bench.service.get(1)
+        await gone(spool_folder(bench.paths, 1, 1))
         bench.spool(1, 1, "forecast.csv")
         bench.service.on_ended(1, 1)
         bench.service.on_progress(JobProgress(1, 1, 0.9, "old"))

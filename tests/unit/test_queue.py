@@ -21,8 +21,7 @@ from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.jobs.rows import Claim, Lane
 from quarterdeck.runtime.schema import MIGRATIONS
 from quarterdeck_api.errors import ErrorReport, NotFoundError, QuarterdeckError, RefusedError, UsageError
-from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
-from quarterdeck_api.protocol import JobStep
+from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobStep, JobValue
 
 LOCAL = "/dev/vda / ext4 rw 0 0"
 REQUEST = JobRequest("train", "demo", "model.train", "demo/model/a", {"epochs": 3}, {"order": [1, 2]})

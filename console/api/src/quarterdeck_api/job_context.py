@@ -10,14 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from quarterdeck_api.errors import JobCancelledError, UsageError
 from quarterdeck_api.host_protocol import JOB_CHECKPOINT, JOB_PROGRESS, JobCheckpoint, JobProgress
-from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobSpec, JobState, StepBlock
+from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobResult, JobSpec, JobState, JobStep, StepBlock
 from quarterdeck_api.spool import RESULT_FILE
 from quarterdeck_api.wire import Method, encode_value
 
 P = TypeVar("P")
 
+#: Steps of an attempt that are kept.
+MOST_STEPS = 200
 #: Seconds between two reports of progress: at most 20 a second.
 PROGRESS_INTERVAL = 0.05
 
@@ -112,6 +116,7 @@ class RunningJob:
         self._artefacts: dict[str, tuple[str, str]] = {}
         self._done = dict(spec.done)
         self._checkpoint: object = spec.checkpoint
+        self._steps: list[JobStep] = []
 
     @property
     def spec(self) -> JobSpec:
@@ -215,6 +220,11 @@ class RunningJob:
                 self._log.write(f"the artefact {name} was announced, but no file was written")
         return tuple(written)
 
+    def complete(self, result: JobResult) -> JobResult:
+        """The result with what was reported on the way, for a runtime that was not there to hear it."""
+        with self._lock:
+            return replace(result, steps=tuple(self._steps), checkpoint=self._checkpoint, done=dict(self._done))
+
     def _timer_ended(self) -> None:
         with self._lock:
             self._timer_runs = False
@@ -234,9 +244,20 @@ class RunningJob:
         with self._lock:
             self._send_pending()
             offset = self._log.offset()
+            self._note_step(name, offset, JobState(state) if state else JobState.RUNNING)
             self._send_progress(
                 JobProgress(self._spec.job, self._spec.token, step=name, log_offset=offset, step_state=state)
             )
+
+    def _note_step(self, name: str, offset: int, state: JobState) -> None:
+        now = time.time()
+        if state is JobState.RUNNING:
+            if self._steps and not self._steps[-1].ended:
+                self._steps[-1] = replace(self._steps[-1], ended=now, state=JobState.SUCCEEDED)
+            if len(self._steps) < MOST_STEPS:
+                self._steps.append(JobStep(name, now, log_offset=offset, attempt=self._spec.token))
+        elif self._steps and self._steps[-1].name == name and not self._steps[-1].ended:
+            self._steps[-1] = replace(self._steps[-1], ended=now, state=state)
 
     def _send_checkpoint(self) -> None:
         if not self._finished:

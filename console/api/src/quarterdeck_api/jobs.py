@@ -106,8 +106,22 @@ class JobOutcome(Struct, frozen=True):
     error: ErrorReport | None = None
 
 
+class JobStep(Struct, frozen=True, omit_defaults=True):
+    """A named step; `ended` 0 while it runs; `log_offset` in bytes of the log of `attempt`, which is an earlier one for a step that is kept."""
+
+    name: str
+    started: float
+    ended: float = 0.0
+    log_offset: int = 0
+    state: JobState = JobState.RUNNING
+    attempt: int = 0
+
+
 class JobResult(Struct, frozen=True):
-    """What the process spools as `result.json` when an attempt ends by itself. `retry` says whether trying again may help."""
+    """What the process spools as `result.json` when an attempt ends by itself. `retry` says whether trying again may help.
+
+    `steps`, `checkpoint` and `done` are what the attempt has reported of itself: the runtime may have been dead meanwhile.
+    """
 
     job: int
     token: int
@@ -116,6 +130,9 @@ class JobResult(Struct, frozen=True):
     error: ErrorReport | None = None
     retry: bool = False
     artefacts: tuple[ArtefactFile, ...] = ()
+    steps: tuple[JobStep, ...] = ()
+    checkpoint: Any = None
+    done: dict[str, Any] = {}
 
 
 class StepBlock(Protocol):

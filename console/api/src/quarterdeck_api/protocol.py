@@ -8,7 +8,7 @@ from quarterdeck_api.backend import Choice, RunInTerminal
 from quarterdeck_api.catalogue import Danger, JsonSchema, PluginStatus
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import ErrorReport
-from quarterdeck_api.jobs import ArtefactFile, JobState
+from quarterdeck_api.jobs import ArtefactFile, JobState, JobStep
 from quarterdeck_api.resources import Cell, Resource
 from quarterdeck_api.wire import Method, Nothing
 
@@ -214,17 +214,6 @@ class CompleteResult(Struct, frozen=True):
     """Choices, best first."""
 
     choices: tuple[Choice, ...]
-
-
-class JobStep(Struct, frozen=True, omit_defaults=True):
-    """A named step; `ended` 0 while it runs; `log_offset` in bytes of the log of `attempt`, which is an earlier one for a step that is kept."""
-
-    name: str
-    started: float
-    ended: float = 0.0
-    log_offset: int = 0
-    state: JobState = JobState.RUNNING
-    attempt: int = 0
 
 
 class JobEvent(Struct, frozen=True, omit_defaults=True):

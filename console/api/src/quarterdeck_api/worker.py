@@ -111,7 +111,7 @@ def run_job(job: WorkerJob, channel: SocketChannel) -> None:
     spool_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chdir(spool_folder)
     result = execute(job, lambda: load_object(job.spec.implementation)(job))
-    write_result(job.spec, result)
+    write_result(job.spec, job.complete(result))
     os.chdir("/")
     sys.stdout.flush()
     sys.stderr.flush()

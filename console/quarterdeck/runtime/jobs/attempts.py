@@ -1,7 +1,7 @@
 """Attempts at jobs as the runtime follows them: what a process is told, and how far it came."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,8 @@ from quarterdeck.runtime.jobs.rows import Claim, Lane
 from quarterdeck.runtime.jobs.secret_fields import with_secrets
 from quarterdeck_api.catalogue import JobTypeInfo, RunsIn
 from quarterdeck_api.host_protocol import JobProgress
-from quarterdeck_api.jobs import JobResult, JobSpec, JobState
-from quarterdeck_api.protocol import JobRecord, JobStep
+from quarterdeck_api.jobs import JobResult, JobSpec, JobState, JobStep
+from quarterdeck_api.protocol import JobRecord
 
 _MOST_STEPS = 200
 _LONGEST_MESSAGE = 500
@@ -74,6 +74,17 @@ class Attempt:
         self.end_step(began, JobState.SUCCEEDED)
         self.steps.append(step)
         return True
+
+    def complete(self, told: Iterable[JobStep]) -> None:
+        """Takes over what the result tells of this attempt's steps, where nobody was there to follow them."""
+        ours = [step for step in self.steps if step.attempt == self.token]
+        kept = self.steps[: len(self.steps) - len(ours)]
+        merged: list[JobStep] = []
+        for index, step in enumerate(told):
+            known = ours[index] if index < len(ours) and ours[index].name == step.name else step
+            merged.append(known if known.ended else msgspec.structs.replace(known, ended=step.ended, state=step.state))
+        if len(merged) >= len(ours):
+            self.steps = [*kept, *merged]
 
     def end_step(self, now: float, state: JobState) -> None:
         """The step that runs, if one does, has ended so."""

@@ -27,8 +27,8 @@ from quarterdeck.runtime.jobs.rows import (
 from quarterdeck.runtime.jobs.steps import done_before, kept_steps
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.errors import ErrorReport, NotFoundError, RefusedError, UsageError
-from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobValue
-from quarterdeck_api.protocol import JobRecord, JobStep
+from quarterdeck_api.jobs import ArtefactFile, JobResult, JobState, JobStep, JobValue
+from quarterdeck_api.protocol import JobRecord
 
 _LARGEST_PRIORITY = 1_000_000
 _FINAL = "('succeeded', 'failed', 'cancelled', 'dead')"

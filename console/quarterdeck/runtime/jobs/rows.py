@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.errors import ErrorReport
-from quarterdeck_api.jobs import ArtefactFile, JobState, JobValue
-from quarterdeck_api.protocol import JobEvent, JobRecord, JobStep
+from quarterdeck_api.jobs import ArtefactFile, JobState, JobStep, JobValue
+from quarterdeck_api.protocol import JobEvent, JobRecord
 from quarterdeck_api.resources import CORE, Address
 
 #: SQLite's largest integer; a larger number names no job.

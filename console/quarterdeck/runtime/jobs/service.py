@@ -347,6 +347,11 @@ class JobService:
             result = read_result(spool_folder(self._paths, job, token), token)
         except QuarterdeckError as damaged:
             result, error = None, damaged.report()
+        if result is not None and result.job == job:
+            if attempt is not None:
+                attempt.complete(result.steps)
+            if result.state is not JobState.SUCCEEDED and (result.done or result.checkpoint is not None):
+                self._queue.checkpoint(job, token, result.checkpoint, result.done)
         if attempt is not None and (attempt.steps or attempt.message):
             attempt.end_step(self._clock(), result.state if result is not None else JobState.FAILED)
             self._keep_steps(attempt)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.jobs import JobState
-from quarterdeck_api.protocol import JobStep
+from quarterdeck_api.jobs import JobState, JobStep
 from quarterdeck_api.resources import CORE, Address
 
 

@@ -130,7 +130,7 @@ class HostJobs:
 
     def _store(self, spec: JobSpec, attempt: _Attempt, result: JobResult) -> None:
         try:
-            write_result(spec, result)
+            write_result(spec, attempt.context.complete(result))
         except QuarterdeckError as error:
             attempt.log.write(error.message)
             log_fault(f"job {spec.job}", error)  # The runtime finds no result and records the attempt as lost.
