@@ -167,7 +167,7 @@ def test_rates_are_columns_while_there_are_samples(play: Play) -> None:
         await until(pilot, lambda: "● ready" in text(app), app)
         before = set(runtime.metrics)
         await pilot.press("2")
-        await until(pilot, lambda: "engine" in text(app) and set(runtime.metrics) - before, app)
+        await until(pilot, lambda: "engine" in text(app) and bool(set(runtime.metrics) - before), app)
         own = set(runtime.metrics) - before
         assert "RATE" not in text(app)
         for value in (1.0, 2.0, 8.0):

@@ -41,3 +41,11 @@ def test_many_entries_are_looked_at_in_slices_and_the_best_are_kept() -> None:
         looks += 1
     assert looks == 13
     assert search.best()[0].name == "a4999b"
+
+
+def test_before_anything_is_typed_entries_stand_in_their_order() -> None:
+    search = Search(
+        [entry("models", EntryKind.PANE), entry("x", EntryKind.PANE), entry("load", EntryKind.ACTION)], "", 10
+    )
+    search.advance(10)
+    assert [each.name for each in search.best()] == ["models", "x", "load"]

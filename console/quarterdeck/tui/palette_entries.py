@@ -50,6 +50,7 @@ class Search:
         self._entries: Iterator[Entry] = iter(entries)
         self._wanted = "".join(wanted.lower().split())
         self._limit = limit
+        self._seen = 0
         self._found: list[tuple[int, int, int, str, Entry]] = []
 
     def advance(self, entries: int) -> bool:
@@ -60,7 +61,10 @@ class Search:
                 return False
             found = rank(entry.name.lower(), self._wanted)
             if found is not None:
-                self._found.append((found, _PLACE[entry.kind], len(entry.name), entry.name, entry))
+                # While nothing is typed, entries stand in the order in which they are offered.
+                length = len(entry.name) if self._wanted else self._seen
+                self._found.append((found, _PLACE[entry.kind], length, entry.name, entry))
+            self._seen += 1
         if len(self._found) > 4 * self._limit:
             self._found = sorted(self._found, key=lambda each: each[:4])[: self._limit]
         return True

@@ -77,7 +77,7 @@ class TablePane(Container):
     def notes(self) -> str:
         """What is worth knowing about the rows of the table that keys go to."""
         source = self.sources[self.tables.index(self.focus_table)]
-        return "" if isinstance(source, Feed) else source.note
+        return "" if isinstance(source, Feed) else source.missing or source.note
 
     @property
     def filter_text(self) -> str:
