@@ -69,7 +69,7 @@ class Timeline:
         self._waiting: list[_Change] = []
         self._wake = asyncio.Event()
         self._count: int = database.execute("SELECT count(*) FROM timeline").fetchone()[0]
-        self._known = {row[0] for row in database.execute("SELECT DISTINCT address FROM timeline")}
+        self._known = self._kept_addresses()
 
     def take(self, time: float, before: Resource | None, after: Resource) -> None:
         """One change; written later."""
@@ -134,7 +134,12 @@ class Timeline:
             _log.warning("the timeline is behind: %s", error.message)
             return False
         del self._waiting[: len(part)]
+        if len(self._known) > 2 * self._kept:
+            self._known = self._kept_addresses()  # Names that come and go must not be remembered for ever.
         return True
+
+    def _kept_addresses(self) -> set[str]:
+        return {row[0] for row in self._db.execute("SELECT DISTINCT address FROM timeline")}
 
     def _write(self, change: _Change) -> None:
         after, before = change.after, change.before

@@ -7,6 +7,7 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.timer import Timer
 
 #: Keys that may be on their way at once; an input line keeps the keys that it is given, and they never come back.
 _ON_THEIR_WAY = 256
@@ -78,6 +79,7 @@ class KeyedApp(App[None]):
         super().__init__(**options)
         self.keys = KeyRelay()
         self.key_problems = ""
+        self._longest_hold: Timer | None = None
 
     @property
     def typed_into(self) -> object:
@@ -113,8 +115,8 @@ class KeyedApp(App[None]):
 
     def hold_keys(self, reason: str = _OPENING) -> None:
         """Keeps keys back: something is about to open that they are meant for."""
-        if not self.keys.holding:
-            self.set_timer(_LONGEST_HOLD, lambda: self.release_keys(""))
+        if self._longest_hold is None:
+            self._longest_hold = self.set_timer(_LONGEST_HOLD, lambda: self.release_keys(""))
         self.keys.hold(reason)
 
     def release_keys(self, reason: str = _OPENING) -> None:
@@ -122,6 +124,9 @@ class KeyedApp(App[None]):
         if self.keys.holding:
             for key in self.keys.release(reason):
                 self.post_message(key)
+        if not self.keys.holding and self._longest_hold is not None:
+            self._longest_hold.stop()
+            self._longest_hold = None
 
     def push_screen(self, screen: Any, *arguments: Any, **options: Any) -> Any:
         """Shows a screen; keys wait until it is there to take them."""
