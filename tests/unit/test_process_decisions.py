@@ -16,6 +16,7 @@ from quarterdeck.runtime.processes.decisions import (
     Seen,
     after_end,
     asked_anew,
+    backoff_left,
     decide,
     limits_of,
     state_of,
@@ -132,6 +133,15 @@ def test_a_crash_loop_is_so_many_short_lives_in_a_row(lives: list[float], seed: 
         delay = record.not_before - (now + lived)
         assert 0.99 * 2 ** (short - 1) <= delay <= 1.26 * 2 ** (short - 1)
         now = record.not_before
+
+
+@given(st.integers(min_value=1, max_value=100), st.integers())
+def test_no_backoff_is_taken_for_a_clock_that_was_set_back(failures: int, seed: int) -> None:
+    record = InstanceRecord("p", 1, failures=min(failures, CRASH_LOOP_STARTS - 2))
+    record = after_end(record, Ended(1.0, False, "it fell"), 1000.0, Random(seed))
+    assert backoff_left(record.not_before, 1000.0) == pytest.approx(record.not_before - 1000.0)
+    assert backoff_left(record.not_before, record.not_before) == 0.0
+    assert backoff_left(record.not_before, 1000.0 - 3600.0) == 0.0
 
 
 @given(st.lists(st.booleans(), max_size=30))

@@ -15,6 +15,8 @@ from quarterdeck_api.processes import ProcessState
 STABLE_SECONDS = 60.0
 #: So many starts in a row that ended soon are a crash loop.
 CRASH_LOOP_STARTS = 5
+#: No backoff is longer: whoever would have to wait for more has seen the clock set back.
+LONGEST_BACKOFF = 80.0
 
 
 class Limits(Struct, frozen=True):
@@ -127,6 +129,12 @@ def after_end(record: InstanceRecord, ended: Ended, now: float, rng: Random) -> 
     if failures >= CRASH_LOOP_STARTS:
         return replace(gone, failures=failures, crash_loop=True, not_before=0.0)
     return replace(gone, failures=failures, restarts=record.restarts + 1, not_before=now + backoff_delay(failures, rng))
+
+
+def backoff_left(not_before: float, now: float) -> float:
+    """How long an instance is not to be started yet; both times are Unix seconds of a clock that may have been set."""
+    left = not_before - now
+    return left if 0 < left <= LONGEST_BACKOFF else 0.0
 
 
 def asked_anew(record: InstanceRecord) -> InstanceRecord:

@@ -1,6 +1,6 @@
 """One instance of a managed process as the runtime knows it now: pure bookkeeping over its record, its guard and its reports."""
 
-from quarterdeck.runtime.processes.decisions import Decision, Limits, Seen, decide, state_of
+from quarterdeck.runtime.processes.decisions import Decision, Limits, Seen, backoff_left, decide, state_of
 from quarterdeck.runtime.processes.guarded_process import GuardedProcess
 from quarterdeck.runtime.processes.records import InstanceRecord
 from quarterdeck.runtime.processes.usage import Usage
@@ -76,7 +76,7 @@ class Instance:
             memory=self.usage.memory,
             restart_asked=self.restart_asked,
             crash_loop=self.record.crash_loop,
-            wait=max(0.0, self.record.not_before - now),
+            wait=backoff_left(self.record.not_before, now),
         )
 
     def decide(self, now: float) -> Decision:
