@@ -23,7 +23,18 @@ _log = logging.getLogger("quarterdeck.runtime")
 LOOK_SECONDS = 1.0
 
 #: What a running runtime can take over; its other settings are fixed in its parts when it starts.
-_LIVE = frozenset({"idle_exit", "read_only", "keep_jobs", "keep_jobs_days", "keep_journal", "keep_journal_days"})
+_LIVE = frozenset(
+    {
+        "idle_exit",
+        "read_only",
+        "map_processes",
+        "dask",
+        "keep_jobs",
+        "keep_jobs_days",
+        "keep_journal",
+        "keep_journal_days",
+    }
+)
 
 Apply = Callable[[Settings], Awaitable[None]]
 
