@@ -63,6 +63,7 @@ class DetailScreen(Screen[None]):
         self.console = console
         self._palette: Palette = console.palette
         self._settled = False
+        self._noted = False
         self._document: Document | None = None
         self._document_stream = 0
         self._metrics_stream = 0
@@ -168,8 +169,11 @@ class DetailScreen(Screen[None]):
         """Says something at the right of the title; where there is no room, in place of the keys for a while."""
         style = self._palette.error if error else self._palette.muted
         title = (f" {visible(self.address)}", self._palette.accent)
-        if show_note(self._title, self._help, title, sentence, style):
-            self.set_timer(NOTE_SECONDS, self._show_hints)
+        self._noted = show_note(self._title, self._help, title, sentence, style)
+        if self._noted:
+            self.set_timer(NOTE_SECONDS, self._end_note)
+        else:
+            self._show_hints()
 
     def _stop(self) -> None:
         streams = self.console.session.streams
@@ -236,5 +240,11 @@ class DetailScreen(Screen[None]):
         self._progress.show(((visible(sentence), self._palette.health[Health.FAILED]),))
         self._settled = True
 
+    def _end_note(self) -> None:
+        self._noted = False
+        self._show_hints()
+
     def _show_hints(self) -> None:
+        if self._noted:
+            return  # The sentence stands until its time is over, whatever is drawn anew meanwhile.
         self._help.show(hint_parts(live_hints(self), self.size.width, self._palette))

@@ -35,6 +35,7 @@ class TextScreen(Screen[ScreenResultType]):
         self._heading = OneLine(self.palette.bar, id="heading")
         self._hints = OneLine(self.palette.bar, id="hints")
         self._heading_text = title
+        self._noted = False
         self.note("")
 
     @property
@@ -68,8 +69,11 @@ class TextScreen(Screen[ScreenResultType]):
         """Says something at the right of the title; where there is no room, in place of the keys for a while."""
         style = self.palette.error if error else self.palette.muted
         title = (f" {visible(self._heading_text)}", self.palette.bar_key)
-        if show_note(self._heading, self._hints, title, sentence, style):
-            self.set_timer(NOTE_SECONDS, self.show_hints)
+        self._noted = show_note(self._heading, self._hints, title, sentence, style)
+        if self._noted:
+            self.set_timer(NOTE_SECONDS, self._end_note)
+        elif self.is_mounted:
+            self.show_hints()
 
     def show_text(self, lines: Iterable[str]) -> None:
         """Shows plain lines."""
@@ -80,8 +84,14 @@ class TextScreen(Screen[ScreenResultType]):
         return [(visible(line), self.palette.base) for line in lines]
 
     def show_hints(self) -> None:
-        """Writes the hint line from the live bindings."""
+        """Writes the hint line from the live bindings; a sentence that stands there stays until its time is over."""
+        if self._noted:
+            return
         self._hints.show(hint_parts(live_hints(self), self.size.width, self.palette))
+
+    def _end_note(self) -> None:
+        self._noted = False
+        self.show_hints()
 
     def action_copy(self) -> None:
         """Copies every line."""
