@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,8 +62,8 @@ def test_every_protocol_of_a_backend_is_shown_in_the_guide(module: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def instance(make_instance: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A runtime with the guide's plugin, which was never anywhere but on the page."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guide's plugin, which was never anywhere but on the page."""
     folder = tmp_path_factory.mktemp("kiln")
     for path, text in documented_files().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,12 @@ def instance(make_instance: Callable[..., Any], tmp_path_factory: pytest.TempPat
     (distribution / "entry_points.txt").write_text(
         f"[quarterdeck.plugins]\nkiln = {project['entry-points']['quarterdeck.plugins']['kiln']}\n", encoding="utf-8"
     )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def instance(make_instance: Callable[..., Any], folder: Path) -> Any:
+    """A runtime with it."""
     return make_instance("", (str(folder),))
 
 
@@ -90,6 +97,14 @@ def run(instance: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line on the instance."""
     argv = [sys.executable, "-m", "quarterdeck", *arguments]
     return subprocess.run(argv, env=instance.environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_its_own_tests_pass(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    ran = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 passed" in ran.stdout
 
 
 def test_its_catalogue_holds_everything(client: Any) -> None:
