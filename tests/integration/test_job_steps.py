@@ -187,6 +187,23 @@ def test_a_plain_secret_is_refused_and_a_reference_reaches_the_job(instance: Any
     assert unknown.status == "failed" and "NOBODY_SETS_THIS" in unknown.error.message
     record = client.finished(_job(client, "deployment.login", token="env:ROLLOUT_TOKEN"))
     assert record.result == {"sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
+    _require_unseen(instance)
+
+
+def test_a_schedule_keeps_references_and_no_secrets(instance: Any, client: Any) -> None:
+    def add(name: str, token: str) -> Any:
+        given = {"name": name, "rule": "once 2099-01-01T00:00", "action": "deployment.login", "target": SHOP}
+        return client.do_one("schedule.add", parameters={**given, "parameters": {"token": token}})
+
+    refused = add("plain", TOKEN)
+    assert refused.status != "done" and "env:NAME" in refused.error.remedy
+    assert add("referring", "env:ROLLOUT_TOKEN").status == "done"
+    client.do_one("schedule.remove", "core/schedule/referring", confirmed=True)
+    _require_unseen(instance)
+
+
+def _require_unseen(instance: Any) -> None:
+    """The token stands in no file of the instance."""
     for path in instance.home.rglob("*"):
         if path.is_file():
             assert TOKEN.encode() not in path.read_bytes(), path

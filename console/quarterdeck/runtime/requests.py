@@ -155,13 +155,16 @@ class Requests:
     async def require_possible(self, request: DoParams) -> None:
         """Raises when a request that is to be made later could not be carried out now as it stands, confirmation included.
 
-        Nothing is done or journalled. Secrets are refused: whoever makes the request later would have to keep them.
+        Nothing is done or journalled. Secrets of short actions are refused, and so are those of jobs that are no references: whoever makes the request
+        later would have to keep them.
         """
         for target in self._targets(request):
             wanted = _Wanted(target, validate(target.action.parameters, request.parameters))
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)
-            if wanted.shown != (wanted.parameters, wanted.settings):
+            if target.action.job:
+                require_references(_job_request(request, wanted))
+            elif wanted.shown != (wanted.parameters, wanted.settings):
                 raise UsageError(
                     f"{target.action.id} takes a secret here, which would have to be kept in clear",
                     "leave the secret out, or do the action by hand",
