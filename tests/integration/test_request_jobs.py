@@ -73,7 +73,18 @@ def test_the_log_of_a_job_is_read_and_followed(client: Any) -> None:
     assert len(steps) == 2, lines
 
 
-@pytest.mark.parametrize("address", ["core/job/999999", "core/host/nobody", "exemplary/node/n1"])
+def test_a_backend_without_logs_is_said_to_have_none(client: Any) -> None:
+    client.call(LOGS_OPEN, LogsParams(77, "exemplary/node/n1"), 30.0)
+    while (notification := client.next_notification(30.0)) is not None:
+        if notification.method == LOGS_LINES.name and notification.params.stream == 77:
+            break
+    assert notification is not None
+    found = notification.params
+    assert found.ended and not found.lines
+    assert found.error is not None and found.error.code == "unsupported" and found.error.message
+
+
+@pytest.mark.parametrize("address", ["core/job/999999", "core/host/nobody"])
 def test_what_has_no_log_says_so(client: Any, address: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         client.call(LOGS_OPEN, LogsParams(1, address), 30.0)
