@@ -60,7 +60,7 @@ def _open_form(console: TerminalSession, model: str) -> None:
     console.wait_for(rf"^{model} ")
     console.press("/")
     console.type(model)
-    console.wait_for(rf"models \d+/8  /{model}")
+    console.wait_for(rf"models \d+/13  /{model}")
     console.press("enter")
     console.wait_for(r"describe")
     console.press("a")

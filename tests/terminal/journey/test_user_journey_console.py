@@ -18,15 +18,15 @@ _COLOUR = re.compile(rb"\x1b\[[0-9;:]*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:[;:][0-
 def test_filters_commands_and_help_by_keys(program: Any) -> None:
     with program.console() as console:
         console.press("3")
-        console.wait_for("models 8")
+        console.wait_for("models 13")
         console.press("/")
         console.type("task=detection")
-        console.wait_for(r"models 3/8  /task=detection")
+        console.wait_for(r"models 3/13  /task=detection")
         console.press("ctrl+u")
         console.type("parameters<<")
         console.wait_for("parameters is a number, not '<'")
         console.press("esc")
-        console.wait_for("models 8$")
+        console.wait_for("models 13$")
 
         console.press(":")
         console.type("dat")
@@ -55,12 +55,12 @@ def test_filters_commands_and_help_by_keys(program: Any) -> None:
 def test_an_action_that_cannot_be_done_says_why(program: Any) -> None:
     with program.console() as console:
         console.press("3")
-        console.wait_for("models 8")
+        console.wait_for("models 13")
         console.press("G")
         console.press("a")
         console.wait_for(r"Forecast\s+.*label")
         console.press("enter", "f", "esc")
-        console.wait_for("models 8")
+        console.wait_for("models 13")
     assert program.json("jobs") == []
 
 
@@ -137,7 +137,7 @@ def test_every_pane_on_every_size(program: Any, columns: int, rows: int) -> None
         console.wait_for(r"^ ainode/model/arima")
         console.wait_for(r"● active")
         console.press("esc")
-        console.wait_for(r"^ models 8")
+        console.wait_for(r"^ models 13")
 
 
 def test_closing_the_console_leaves_the_runtime_and_its_work(program: Any) -> None:

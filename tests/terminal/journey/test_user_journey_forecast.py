@@ -73,7 +73,7 @@ def test_a_forecast_by_keys_is_what_the_command_line_and_sktime_say(
         assert (again["pid"], again["jobs_done"]) == (first["pid"], 2), "the second forecast needs no second import"
 
         console.press("esc")
-        console.wait_for(r"models 1/8  /arima")
+        console.wait_for(r"models 2/13  /arima")
         console.press("8")
         console.wait_for(r"\(console\)\s+model\.forecast\s+ainode/model/arima\s+allowed\s+accepted")
         console.wait_for(r"\(do\)\s+model\.forecast\s+ainode/model/arima\s+allowed\s+accepted")
@@ -101,7 +101,7 @@ def test_text_typed_faster_than_the_form_answers_lands_in_its_field(program: Any
         console.wait_for(r"level +0\.9 *$")
         console.wait_for(r"--set order +2,1,1 *$")
         console.press("esc")
-        console.wait_for("models 1/8")
+        console.wait_for("models 2/13")
 
 
 def test_a_field_says_what_is_wrong_and_nothing_is_sent(program: Any, open_form: OpenForm) -> None:

@@ -44,7 +44,7 @@ def test_every_hostile_plugin_is_a_line_with_a_reason_and_the_rest_works(besiege
     assert asked["state"] == "succeeded"
     with besieged.console() as console:
         console.press("3")
-        console.wait_for("models 8")
+        console.wait_for("models 13")
 
 
 def test_doctor_names_each_fault_and_what_to_do(besieged: Any) -> None:
