@@ -93,6 +93,21 @@ def test_silence_counts_only_while_the_host_could_have_heard() -> None:
     assert instance.decide(20.0).act is Act.NOTHING
 
 
+def test_what_is_found_again_is_presumed_to_run_until_it_is_heard_of() -> None:
+    instance = Running()
+    instance.found_again(_Guarded())  # type: ignore[arg-type]
+    assert (instance.state(20.0), instance.health) == (ProcessState.RUNNING, Health.UNKNOWN)
+    instance.reported(ProcessReport("one.1", True, Health.UNKNOWN, "starting"))
+    assert instance.state(20.0) is ProcessState.STARTING  # It had only just been started.
+    instance.found_again(_Guarded())  # type: ignore[arg-type]
+    instance.reported(ProcessReport("one.1", True, Health.OK))
+    instance.reported(ProcessReport("one.1", True, Health.UNKNOWN, "who knows"))
+    assert instance.state(20.0) is ProcessState.RUNNING
+    instance.found_again(_Guarded())  # type: ignore[arg-type]
+    instance.passes(11.0, host_ready=True)
+    assert instance.decide(20.0).act is Act.STOP
+
+
 def test_a_connection_that_is_lost_is_no_word_of_health() -> None:
     instance = Running()
     instance.reported(ProcessReport("one.1", True, Health.DEGRADED, "cold"))

@@ -26,6 +26,7 @@ class Instance:
         self.stop_decision: Decision | None = None
         self.restart_asked = False
         self.ready = False
+        self.presumed_ready = False
         self.connected = False
         self.health = Health.UNKNOWN
         self.message = ""
@@ -110,7 +111,8 @@ class Instance:
             return
         self.silence = 0.0
         self.health, self.message = report.health, report.message
-        self.ready = self.ready or report.health is not Health.UNKNOWN
+        self.ready = (self.ready and not self.presumed_ready) or report.health is not Health.UNKNOWN
+        self.presumed_ready = False
 
     def used(self, usage: Usage, cpu: float) -> bool:
         """What it uses now, `cpu` in processors; whether that is another value to show. What stays about the same is no change."""
@@ -130,6 +132,11 @@ class Instance:
         self.restart_asked = False
         self._forget_reports()
 
+    def found_again(self, guarded: GuardedProcess) -> None:
+        """Its guard has kept it for this runtime: it is presumed to be as far as it was, until it is heard of."""
+        self.began(guarded)
+        self.ready = self.presumed_ready = True
+
     def ended(self) -> None:
         """Nothing of it runs any more."""
         self.guarded = None
@@ -138,7 +145,7 @@ class Instance:
         self._forget_reports()
 
     def _forget_reports(self) -> None:
-        self.ready = self.connected = False
+        self.ready = self.presumed_ready = self.connected = False
         self.health, self.message = Health.UNKNOWN, ""
         self.unready = self.silence = self.cpu = self.shown_cpu = 0.0
         self.shown_memory = 0

@@ -44,7 +44,7 @@ _BLOCKED = 5.0
 #: Seconds that an instance gets to end when the runtime itself is to end.
 _CLOSE_GRACE = 10.0
 #: The limits of an instance whose type is not known (yet): none.
-_NO_LIMITS = Limits(False, float("inf"), float("inf"))
+_NO_LIMITS = Limits(True, float("inf"), float("inf"))
 
 
 class ProcessSupervisor:
@@ -309,7 +309,7 @@ class ProcessSupervisor:
             _log.warning("the guard %s holds %s, which nobody wants; it is ended", guard, guarded.identity)
             await guarded.stop(_CLOSE_GRACE)
             return
-        instance.began(guarded)
+        instance.found_again(guarded)
         if guarded.identity is not None and guarded.identity.stopping:
             instance.stop_decision = Decision(Act.STOP, "it was asked to stop")
         _log.info("%s (process %d) is found again", instance.name, instance.pid)

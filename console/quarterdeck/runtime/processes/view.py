@@ -181,6 +181,8 @@ def _health(instance: Instance, state: ProcessState) -> Health:
 
 
 def _reason(instance: Instance, state: ProcessState) -> str:
+    if state is ProcessState.RUNNING and instance.presumed_ready and instance.limits.beats:
+        return "it has not been heard of since the runtime started"
     if state is ProcessState.RUNNING:
         return instance.message if instance.health not in (Health.OK, Health.BUSY) else ""
     if state is ProcessState.CRASH_LOOP:
