@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
@@ -10,8 +11,9 @@ from textual.widgets import Input
 from quarterdeck.tui.keys import LOG_BINDINGS
 from quarterdeck.tui.text_screen import TextScreen
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.logs import LOG_SOURCES, LogSourceInfo, LogSourcesParams
-from quarterdeck_api.protocol import LogLines, LogsParams
+from quarterdeck_api.logs import LOG_SOURCES, LogSourcesParams
+from quarterdeck_api.protocol import GET, GetParams, LogLines, LogsParams
+from quarterdeck_api.resources import CORE
 from quarterdeck_api.visible import visible
 
 if TYPE_CHECKING:
@@ -45,6 +47,14 @@ class SearchBar(Input):
         self.post_message(self.Left(clear))
 
 
+class _Place(Struct, frozen=True):
+    """One log that the screen can show: of which address, which of its logs, and what it is called."""
+
+    address: str
+    source: str
+    title: str
+
+
 class LogScreen(TextScreen[None]):
     """The last lines of a log, and what is written from now on."""
 
@@ -58,14 +68,17 @@ class LogScreen(TextScreen[None]):
         super().__init__(console, f"logs {address}", follow=True)
         self.address = address
         self._stream = 0
-        self._sources: tuple[LogSourceInfo, ...] = ()
-        self._source = 0
+        self._places: list[_Place] = []
+        self._place = 0
         self._search: SearchBar | None = None
 
     def on_mount(self) -> None:
         """Opens the stream."""
         super().on_mount()
-        self._open()
+        if self.address.startswith(f"{CORE}/process/"):
+            self.run_worker(self._open_first_instance(), exit_on_error=False)
+        else:
+            self._open(self.address)
 
     def on_unmount(self) -> None:
         """Closes the stream."""
@@ -132,28 +145,44 @@ class LogScreen(TextScreen[None]):
 
     async def action_source(self) -> None:
         """Shows the next log of the resource, if it has several."""
-        if not self._sources:
+        if not self._places:
             try:
-                asked = LogSourcesParams(self.address)
-                self._sources = (await self.console.session.call(LOG_SOURCES, asked)).sources
+                found = (await self.console.session.call(LOG_SOURCES, LogSourcesParams(self.address))).sources
             except QuarterdeckError as error:
                 self.note(f"{error.message}; {error.remedy}" if error.remedy else error.message)
                 return
-        if len(self._sources) < 2:
+            self._places = [_Place(self.address, each.name, each.title or each.name) for each in found]
+        if len(self._places) < 2:
             self.note("it has one log only")
             return
-        self._source = (self._source + 1) % len(self._sources)
-        chosen = self._sources[self._source]
-        self.title_text(f"logs {self.address}  {chosen.title or chosen.name} ({self._source + 1}/{len(self._sources)})")
+        self._show_place((self._place + 1) % len(self._places))
+
+    async def _open_first_instance(self) -> None:
+        """Follows a process's instances, each of which has a log of its own: the first one's now."""
+        try:
+            rows = (await self.console.session.call(GET, GetParams("instance", CORE, wait=0.0))).resources
+        except QuarterdeckError as error:
+            self._failed(error)
+            return
+        self._places = [_Place(row.address, "", row.name) for row in rows if row.parent == self.address]
+        if self._places:
+            self._show_place(0)
+        else:
+            self._open(self.address)
+
+    def _show_place(self, place: int) -> None:
+        self._place, chosen = place, self._places[place]
+        where = f"{chosen.title} ({place + 1}/{len(self._places)})" if len(self._places) > 1 else ""
+        self.title_text(f"logs {self.address}  {where}".rstrip())
         self.console.session.streams.close(self._stream)
         self._forget()
-        self._open(chosen.name)
+        self._open(chosen.address, chosen.source)
 
-    def _open(self, source: str = "") -> None:
-        """Follows one of the resource's logs, the first when none is named."""
+    def _open(self, address: str, source: str = "") -> None:
+        """Follows a log, the resource's first when none is named."""
 
         def params(number: int) -> LogsParams:
-            return LogsParams(number, self.address, follow=True, tail=_TAIL, source=source)
+            return LogsParams(number, address, follow=True, tail=_TAIL, source=source)
 
         self._stream = self.console.session.streams.logs(self._take, params, self._failed, self._forget)
 
