@@ -15,7 +15,4 @@ test:
 	.venv/bin/pytest
 
 bench:
-	.venv/bin/python benchmarks/startup.py
-	.venv/bin/python benchmarks/table.py
-	.venv/bin/python benchmarks/jobs.py
-	.venv/bin/python benchmarks/datasets.py
+	for each in startup table steady jobs logs datasets report; do .venv/bin/python benchmarks/$$each.py || exit 1; done

@@ -190,12 +190,59 @@ def job_rows(samples: Samples) -> list[Row]:
     ]
 
 
+def log_rows(samples: Samples) -> list[Row]:
+    """A followed log in the console; rates as the time for so many lines, which must not be larger than its bar."""
+    console, cat = samples["console"], samples["cat"]
+    rate = statistics.median(column(console, "lines_per_second"))
+    floor = statistics.median(column(cat, "lines_per_second"))
+    grown = statistics.median(column(console, "rss_end_mb")) - statistics.median(column(console, "rss_full_mb"))
+    return [
+        Row(
+            "a followed log: 1,000 lines",
+            1_000_000 / rate,
+            20,
+            "ms",
+            f"{rate:,.0f} lines a second, memory {grown:+.1f} MB from full to end",
+            f"`cat` {floor:,.0f} lines a second",
+        )
+    ]
+
+
+def dataset_rows(samples: Samples) -> list[Row]:
+    """Imports and exports of ten million rows: the worker's peak memory."""
+
+    def row(what: str, scenario: str) -> Row:
+        seconds = statistics.median(column(samples[scenario], "seconds"))
+        floor = statistics.median(column(samples["pyarrow.csv alone"], "seconds"))
+        return Row(
+            what,
+            statistics.median(column(samples[scenario], "peak_mb")),
+            500,
+            "MB",
+            f"{seconds:.0f} s",
+            f"pyarrow reading the CSV alone {floor:.0f} s",
+        )
+
+    return [
+        row("10 million rows of CSV imported", "import"),
+        row("the same, shuffled", "import, shuffled"),
+        row("exported to CSV", "export to CSV"),
+    ]
+
+
 def main() -> None:
     """Writes the table."""
-    runs = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in ("startup", "table", "steady", "jobs")}
-    startup, table, steady, jobs = (run["samples"] for run in runs.values())
+    sections = {
+        "startup": start_rows,
+        "table": key_rows,
+        "steady": steady_rows,
+        "jobs": job_rows,
+        "logs": log_rows,
+        "datasets": dataset_rows,
+    }
+    runs = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in sections}
     lines = ["| what | figure | in other words | bar | floor and peers | |", "|---|---|---|---|---|---|"]
-    lines += [row.line() for row in (*start_rows(startup), *key_rows(table), *steady_rows(steady), *job_rows(jobs))]
+    lines += [row.line() for name, rows in sections.items() for row in rows(runs[name]["samples"])]
     about = [
         f"`{name}`: {run['about']['measured']}, tree {run['about']['tree'][:12]}, Python {run['about']['python']}, "
         f"{run['about']['system']}, {run['about']['cores']} cores, load before and after "
