@@ -53,6 +53,7 @@ from quarterdeck_api.protocol import (
     COMPLETE,
     DESCRIBE,
     DO,
+    GET,
     HELLO,
     JOURNAL,
     LOGS_CLOSE,
@@ -73,6 +74,8 @@ from quarterdeck_api.protocol import (
     DescribeResult,
     DoParams,
     DoResult,
+    GetParams,
+    GetResult,
     HelloParams,
     HelloResult,
     JournalEntry,
@@ -335,6 +338,7 @@ class FakeRuntime:
         peer.on_request(LOG_SOURCES, give_sources)
         peer.on_request(COMPLETE, self._complete)
         peer.on_request(JOURNAL, self._journal)
+        peer.on_request(GET, self._get)
         peer.on_request(METRICS, no_metrics)
         peer.on_request(DO, self._do)
         peer.on_request(PARAMETERS, self._parameters)
@@ -377,6 +381,9 @@ class FakeRuntime:
         if self.hold is not None:
             await self.hold.wait()
         return ParametersResult(self.parameters)
+
+    async def _get(self, params: GetParams) -> GetResult:
+        return GetResult(1, tuple(row for row in self.rows.values() if row.kind == params.kind), {})
 
     async def _journal(self, _: JournalParams) -> JournalResult:
         return JournalResult(self.entries)

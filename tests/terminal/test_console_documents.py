@@ -406,3 +406,27 @@ def test_what_is_typed_right_after_the_slash_is_searched_for(play: Play, make_mo
         await until(pilot, lambda: "1 lines" in text(app), app)
 
     play(story, make_model("arima"))
+
+
+def test_the_log_of_a_process_is_that_of_its_instances(play: Play, make_model: Make) -> None:
+    process = Resource("core/process/stage", "stage", Health.OK, "running")
+    instances = [
+        Resource(f"core/instance/{name}", name, Health.OK, "running", parent=f"core/process/{name.split('.')[0]}")
+        for name in ("stage.1", "stage.2", "other.1")
+    ]
+
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        app.open_logs_of(process.address)
+        for title, address in (("stage.1 (1/2)", "core/instance/stage.1"), ("stage.2 (2/2)", "core/instance/stage.2")):
+            await until(pilot, lambda title=title: title in text(app), app)
+            wanted = [address]
+            await until(
+                pilot,
+                lambda wanted=wanted: [each.address for each in runtime.log_params.values()] == wanted,
+                app,
+            )
+            await pilot.press("s")
+        await until(pilot, lambda: "stage.1 (1/2)" in text(app), app)
+
+    play(story, process, *instances)
