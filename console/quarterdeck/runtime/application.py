@@ -6,14 +6,12 @@ import os
 import random
 import time
 from collections.abc import Collection, Coroutine
-from pathlib import Path
 
 import psutil
 from msgspec import Raw
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.config.service import starts_with_machine
 from quarterdeck.config.settings import Settings, map_processes
 from quarterdeck.runtime.asking import Asking
 from quarterdeck.runtime.authorization import Authorizer, KnownAuthorizers
@@ -28,7 +26,7 @@ from quarterdeck.runtime.controllers.controller_store import ControllerStore
 from quarterdeck.runtime.controllers.service import Controllers, KnownController
 from quarterdeck.runtime.controllers.view import controller_blocks
 from quarterdeck.runtime.core_actions import CoreActions
-from quarterdeck.runtime.core_findings import CoreFindings, schedule_findings
+from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
 from quarterdeck.runtime.core_rows import SHOWN_JOBS, SHOWN_JOURNAL, CoreRows
 from quarterdeck.runtime.database import Durability, open_database
@@ -58,11 +56,7 @@ from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
 from quarterdeck.runtime.retention import Retention, kept
-from quarterdeck.runtime.schedules.actions import ScheduleActions
-from quarterdeck.runtime.schedules.conflicts import ConflictWatch
-from quarterdeck.runtime.schedules.schedule_store import Schedule, ScheduleStore
-from quarterdeck.runtime.schedules.scheduler import Scheduler
-from quarterdeck.runtime.schedules.view import schedule_blocks
+from quarterdeck.runtime.schedules.part import Schedules
 from quarterdeck.runtime.serving.server import Server
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck.runtime.store import Store
@@ -73,7 +67,6 @@ from quarterdeck_api.catalogue import PluginStatus, RunsIn
 from quarterdeck_api.controllers import Decision
 from quarterdeck_api.documents import Block
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
-from quarterdeck_api.findings import Finding
 from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, Ask, ControllerLook
 from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress
 from quarterdeck_api.jobs import JobOutcome, JobState
@@ -174,7 +167,7 @@ class Application:
             plugins=self._registry.plugins,
             hosts=self._hosts.status,
             configuration=lambda: self._reloading.state,
-            schedules=self._schedule_findings,
+            schedules=lambda: self._schedules.findings(),
             plugin_of=self._registry.plugin_of,
         )
         self._store.subscribe_backends(self._core_findings.changed)
@@ -184,25 +177,19 @@ class Application:
         self._hosts.routes.on_notification(HOST_FINDINGS, self._core_findings.from_host)
         self._opening = BackendOpening(self._registry, self._store, self._hosts, self._environment.lookup, time.time)
         self._jobs.runners.update({RunsIn.WORKER: self._workers, RunsIn.HOST: self._hosts})
-        self._conflicts = ConflictWatch()
-        self._schedules = ScheduleStore(self._database, self._publish_schedule)
         # Schedules request as clients do, so what they need of `Requests` is looked up when it is there.
-        self._scheduler = Scheduler(
-            self._schedules,
+        self._schedules = Schedules(
+            self._database,
             self._journal,
-            lambda actor, request: self._requests.do(actor, request),
-            self._jobs.get,
-            time.time,
-        )
-        schedule_actions = ScheduleActions(
-            self._schedules,
-            self._scheduler,
-            lambda request: self._requests.require_possible(request),
-            time.time,
-            self._is_installed,
+            self._rows,
+            request=lambda actor, request: self._requests.do(actor, request),
+            require_possible=lambda request: self._requests.require_possible(request),
+            job=self._jobs.get,
+            changed=self._core_findings.changed,
+            clock=time.time,
         )
         core_actions = CoreActions(self._jobs, self._datasets, self._publish_datasets)
-        core_actions.add(schedule_actions)
+        core_actions.add(self._schedules.actions)
         self._controllers = Controllers(
             ControllerStore(self._database, lambda record: self._controllers.published(record)),
             self._known_controllers,
@@ -305,7 +292,7 @@ class Application:
             self._jobs,
             self._journal,
             {
-                "schedule": self._schedule_blocks,
+                "schedule": self._schedules.blocks,
                 "controller": self._controller_blocks,
                 "process": self._processes.blocks,
                 "instance": self._processes.instance_blocks,
@@ -362,7 +349,7 @@ class Application:
         self._rows.first(
             self._queue.recent(SHOWN_JOBS), reversed(self._journal.list(SHOWN_JOURNAL)), self._schedules.all()
         )
-        self._rows.conflicts(self._schedules.all(), self._conflicts.look(self._schedules.all(), time.time()))
+        self._schedules.show_conflicts()
         await self._server.start(lock)
         try:
             await recover(self._paths, self._queue, self._jobs, self._workers)
@@ -396,7 +383,7 @@ class Application:
         self._backend_set.make_known(self._settings)
         self._loaded_plugins.set()
         self._jobs.pump()
-        self._spawn(self._scheduler.run())
+        self._spawn(self._schedules.run())
         self._spawn(self._core_findings.run())
         self._spawn(self._processes.run())
         self._spawn(self._controllers.run())
@@ -440,8 +427,8 @@ class Application:
             idle_exit = self._settings.runtime.idle_exit
             self._follow_interest()
             idle_since = self._server.idle_since
-            busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0) + self._scheduler.live()
-            busy += self._controllers.live() + self._processes.live()
+            busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0)
+            busy += self._schedules.live() + self._controllers.live() + self._processes.live()
             if idle_exit and idle_since is not None and not busy and time.monotonic() - idle_since >= idle_exit:
                 self.request_stop(f"nobody was connected for {idle_exit:g} s", True)
 
@@ -506,19 +493,6 @@ class Application:
         return (
             f"backend {backend} is {state.state}: {state.reason}".rstrip(": ") if state else "its backend is not open"
         )
-
-    def _is_installed(self) -> bool:
-        return starts_with_machine(os.environ, Path.home())
-
-    def _schedule_blocks(self, name: str) -> list[Block]:
-        now = time.time()
-        conflicts = self._conflicts.look(self._schedules.all(), now).get(name, [])
-        schedule, runs = self._schedules.get(name), self._schedules.runs(name)
-        return schedule_blocks(schedule, now, runs, conflicts, self._is_installed())
-
-    def _schedule_findings(self) -> list[Finding]:
-        schedules = self._schedules.all()
-        return schedule_findings(schedules, self._conflicts.look(schedules, time.time()))
 
     def _controller_blocks(self, name: str) -> list[Block]:
         return controller_blocks(self._controllers.record(name), self._controllers.known(name).info)
@@ -603,11 +577,6 @@ class Application:
         self._events.job(record)
         if record.plugin == CORE or self._surroundings.named_datasets(record):
             self._publish_datasets()  # A dataset is new, or is used by one more job.
-
-    def _publish_schedule(self, name: str, schedule: Schedule | None) -> None:
-        self._rows.schedule(name, schedule, self._conflicts.look(self._schedules.all(), time.time()))
-        self._scheduler.wake()
-        self._core_findings.changed()
 
     def _configuration_changed(self, state: ConfigurationState) -> None:
         self._rows.configuration(state)
