@@ -21,10 +21,7 @@ from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
 from quarterdeck.runtime.borders import MapTerms
-from quarterdeck.runtime.controllers.actions import ControllerActions
-from quarterdeck.runtime.controllers.controller_store import ControllerStore
-from quarterdeck.runtime.controllers.service import Controllers, KnownController
-from quarterdeck.runtime.controllers.view import controller_blocks
+from quarterdeck.runtime.controllers.part import BackendControllers
 from quarterdeck.runtime.core_actions import CoreActions
 from quarterdeck.runtime.core_findings import CoreFindings
 from quarterdeck.runtime.core_logs import CoreLogs
@@ -64,10 +61,8 @@ from quarterdeck.runtime.timeline import Timeline
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
-from quarterdeck_api.controllers import Decision
-from quarterdeck_api.documents import Block
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
-from quarterdeck_api.host_protocol import ASK, CONTROLLER_LOOK, HOST_FINDINGS, LOOK_TIMEOUT, Ask, ControllerLook
+from quarterdeck_api.host_protocol import ASK, HOST_FINDINGS, Ask
 from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress
 from quarterdeck_api.jobs import JobOutcome, JobState
 from quarterdeck_api.protocol import (
@@ -109,8 +104,6 @@ _log = logging.getLogger("quarterdeck.runtime")
 
 #: Seconds between looks at idleness and at who looks at which backend.
 _TICK = 1.0
-#: Seconds that a host gets beyond the time of a controller's look.
-_LOOK_MARGIN = 5.0
 #: Seconds that a guard without a job, and without a runtime, keeps its worker.
 _GUARD_LINGER = 60.0
 
@@ -190,19 +183,17 @@ class Application:
         )
         core_actions = CoreActions(self._jobs, self._datasets, self._publish_datasets)
         core_actions.add(self._schedules.actions)
-        self._controllers = Controllers(
-            ControllerStore(self._database, lambda record: self._controllers.published(record)),
-            self._known_controllers,
-            self._why_not_ready,
-            self._look,
-            self._environment.lookup,
-            self._rows.controller,
-            self._rows.gone,
-            time.time,
-            random.Random(),
+        self._controllers = BackendControllers(
+            self._database,
+            self._registry,
+            self._store,
+            self._hosts,
+            self._rows,
+            lookup=self._environment.lookup,
+            clock=time.time,
+            rng=random.Random(),
         )
-        core_actions.add(ControllerActions(self._controllers))
-        self._store.subscribe_backends(self._controllers.follow)
+        core_actions.add(self._controllers.actions)
         self._processes = ManagedProcesses(
             paths,
             self._database,
@@ -293,7 +284,7 @@ class Application:
             self._journal,
             {
                 "schedule": self._schedules.blocks,
-                "controller": self._controller_blocks,
+                "controller": self._controllers.blocks,
                 "process": self._processes.blocks,
                 "instance": self._processes.instance_blocks,
             },
@@ -467,35 +458,7 @@ class Application:
         return await self._requests.do(session.actor, request)
 
     async def _do_for_plugin(self, actor: str, request: DoParams) -> DoResult:
-        """A request of plugin code; a controller's carries the confirmation that its user gave, and no other."""
-        if actor.startswith("controller "):
-            request = self._controllers.request(actor, request)
-        return await self._requests.do(actor, request)
-
-    async def _look(self, plugin: str, asked: ControllerLook) -> Decision:
-        limit = LOOK_TIMEOUT + _LOOK_MARGIN
-        return await self._hosts.call_plugin(plugin, CONTROLLER_LOOK, asked, limit, changes_something=True)
-
-    def _known_controllers(self) -> list[KnownController]:
-        return [
-            KnownController(status.id, backend.name, info)
-            for status in self._registry.ready_plugins()
-            if status.catalogue is not None
-            for info in status.catalogue.controllers
-            for backend in self._registry.backends(status.id)
-            if not info.backend_types or backend.type.id in info.backend_types
-        ]
-
-    def _why_not_ready(self, backend: str) -> str:
-        state = self._store.backend(backend)
-        if state is not None and state.state == "ready":
-            return ""
-        return (
-            f"backend {backend} is {state.state}: {state.reason}".rstrip(": ") if state else "its backend is not open"
-        )
-
-    def _controller_blocks(self, name: str) -> list[Block]:
-        return controller_blocks(self._controllers.record(name), self._controllers.known(name).info)
+        return await self._requests.do(actor, self._controllers.request(actor, request))
 
     async def _answer_worker(self, plugin: str, ask: Ask) -> Raw:
         await self._loaded_plugins.wait()  # A worker may have outlived the runtime before, and asks this one at once.
