@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Collection, Coroutine
 
-import psutil
 from msgspec import Raw
 
 from quarterdeck.config.loaded import LoadedSettings
@@ -21,6 +20,7 @@ from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
 from quarterdeck.runtime.borders import MapTerms
+from quarterdeck.runtime.client_methods import ClientMethods
 from quarterdeck.runtime.controllers.part import BackendControllers
 from quarterdeck.runtime.core_actions import CoreActions
 from quarterdeck.runtime.core_findings import CoreFindings
@@ -54,51 +54,18 @@ from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
 from quarterdeck.runtime.retention import Retention, kept
 from quarterdeck.runtime.schedules.part import Schedules
+from quarterdeck.runtime.self_report import SelfReport
 from quarterdeck.runtime.serving.server import Server
-from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.timeline import Timeline
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
-from quarterdeck_api.errors import QuarterdeckError, RefusedError
+from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.host_protocol import ASK, HOST_FINDINGS, Ask
-from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress
-from quarterdeck_api.jobs import JobOutcome, JobState
-from quarterdeck_api.protocol import (
-    BACKEND_RETRY,
-    BACKEND_TEST,
-    COMPLETE,
-    CONFIG_RELOAD,
-    DESCRIBE,
-    DO,
-    GET,
-    JOB_GET,
-    JOURNAL,
-    PARAMETERS,
-    PLUGIN_BEGIN,
-    PLUGIN_END,
-    PLUGIN_PROCEED,
-    PLUGINS_RELOAD,
-    STATUS,
-    STOP,
-    AddressParams,
-    BackendState,
-    BackendTest,
-    ConfigurationState,
-    DoParams,
-    DoResult,
-    HelloResult,
-    JobParams,
-    JobRecord,
-    JournalParams,
-    JournalResult,
-    RuntimeStatus,
-    StopParams,
-)
+from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
+from quarterdeck_api.protocol import DO, GET, BackendState, ConfigurationState, DoParams, DoResult, JobRecord
 from quarterdeck_api.resources import CORE
-from quarterdeck_api.timeline import TIMELINE, TimelineParams, TimelineResult
-from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 
 _log = logging.getLogger("quarterdeck.runtime")
 
@@ -211,13 +178,13 @@ class Application:
         )
         core_actions.add(self._processes.actions)
         core_actions.on_new("process.create", self._processes.actions.new_parameters)
-        self._asking = Asking(self._controllers.actor, self._job_actor)
-        self._asking.on(DO, self._do_for_plugin)
-        self._asking.on(GET, lambda _, asked: self._server.get(asked))
-        self._processes.answer(self._asking)
         self._job_asking = JobAsking(
             self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent)
         )
+        self._asking = Asking(self._controllers.actor, self._job_asking.actor)
+        self._asking.on(DO, self._do_for_plugin)
+        self._asking.on(GET, lambda _, asked: self._server.get(asked))
+        self._processes.answer(self._asking)
         self._asking.on_job(JOB_SUBMIT, self._job_asking.submit)
         self._asking.on_job(JOB_WAIT, self._job_asking.wait)
         self._hosts.routes.on_request(ASK, self._asking.answer)
@@ -239,7 +206,7 @@ class Application:
             authorizer,
             lambda: self._settings,
         )
-        self._probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
+        probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
         self._backend_set = BackendSet(
             paths,
             self._registry,
@@ -301,11 +268,24 @@ class Application:
             self._editing,
             core_logs.find,
         )
+        report = SelfReport(
+            paths,
+            self._started,
+            self._store,
+            self._environment,
+            self._hosts,
+            self._workers,
+            self._jobs,
+            self._processes,
+            settings=lambda: self._settings,
+            configuration=lambda: self._reloading.state,
+            clients=lambda: self._server.clients(),
+        )
         self._server = Server(
             paths,
             self._store,
             self._registry,
-            hello=self._hello,
+            hello=report.hello,
             log_source=core_logs.find,
             log_lines=self._views.logs.lines,
             on_environment=self._offered,
@@ -321,7 +301,21 @@ class Application:
         self._views.browsing.register(ROW, dataset_rows.browse)
         self._descriptions.register(ROW, dataset_rows.describe_row)
         self._descriptions.register("dataset", dataset_rows.describe_dataset)
-        self._answer_methods()
+        self._views.answer(self._server)
+        ClientMethods(
+            self._requests,
+            self._descriptions,
+            self._job_asking,
+            self._journal,
+            self._timeline,
+            self._opening,
+            probing,
+            self._plugin_changes,
+            self._reloading,
+            report,
+            settings=lambda: self._settings,
+            stop=self.request_stop,
+        ).answer(self._server)
 
     def request_stop(self, reason: str, stop_workers: bool) -> None:
         """Asks the runtime to end; with `stop_workers` running worker jobs end too, else their guards keep them."""
@@ -433,100 +427,12 @@ class Application:
         for backend in self._registry.backends():
             self._hosts.set_interest(backend.name, self._server.interest(backend.name))
 
-    def _answer_methods(self) -> None:
-        server = self._server
-        server.on(DO, self._do)
-        server.on(PARAMETERS, lambda _, asked: self._requests.parameters(asked))
-        server.on(COMPLETE, lambda _, asked: self._requests.complete(asked))
-        server.on(DESCRIBE, lambda _, asked: self._descriptions.describe(asked))
-        server.on(JOB_GET, self._job_get)
-        server.on(JOB_WAIT, self._job_wait)
-        server.on(JOURNAL, self._list_journal)
-        server.on(BACKEND_RETRY, self._retry_backend)
-        server.on(BACKEND_TEST, self._test_backend)
-        server.on(PLUGIN_BEGIN, self._plugin_changes.begin)
-        server.on(PLUGIN_PROCEED, self._plugin_changes.proceed)
-        server.on(PLUGIN_END, self._plugin_changes.end)
-        server.on(PLUGINS_RELOAD, self._plugin_changes.reload)
-        server.on(CONFIG_RELOAD, self._reload_configuration)
-        server.on(TIMELINE, self._read_timeline)
-        server.on(STATUS, self._status)
-        server.on(STOP, self._stop)
-        self._views.answer(server)
-
-    async def _do(self, session: ClientSession, request: DoParams) -> DoResult:
-        return await self._requests.do(session.actor, request)
-
     async def _do_for_plugin(self, actor: str, request: DoParams) -> DoResult:
         return await self._requests.do(actor, self._controllers.request(actor, request))
 
     async def _answer_worker(self, plugin: str, ask: Ask) -> Raw:
         await self._loaded_plugins.wait()  # A worker may have outlived the runtime before, and asks this one at once.
         return await self._asking.answer(plugin, ask)
-
-    def _job_actor(self, plugin: str, job: int, token: int) -> str:
-        record = self._jobs.get(job)
-        if record.plugin != plugin or record.attempt != token or record.state is not JobState.RUNNING:
-            raise RefusedError(f"job {job} does not run in attempt {token}, so it cannot ask", "ask while it runs")
-        return f"job {job}"
-
-    async def _job_get(self, _: ClientSession, asked: JobParams) -> JobRecord:
-        return self._descriptions.job(asked.job)
-
-    async def _job_wait(self, _: ClientSession, asked: JobAddress) -> JobOutcome:
-        return await self._job_asking.wait(None, asked)
-
-    async def _list_journal(self, _: ClientSession, asked: JournalParams) -> JournalResult:
-        return JournalResult(tuple(self._journal.list(asked.limit, asked.before, asked.filter)))
-
-    async def _read_timeline(self, _: ClientSession, asked: TimelineParams) -> TimelineResult:
-        return self._timeline.read(asked)
-
-    async def _retry_backend(self, _: ClientSession, asked: AddressParams) -> Nothing:
-        await self._opening.retry(asked.address.split("/", 1)[0])
-        return Nothing()
-
-    async def _test_backend(self, _: ClientSession, asked: AddressParams) -> BackendTest:
-        return await self._probing.test(asked.address.split("/", 1)[0], self._settings.runtime.call_timeout)
-
-    async def _reload_configuration(self, _: ClientSession, __: Nothing) -> ConfigurationState:
-        return await self._reloading.reload()
-
-    async def _status(self, _: ClientSession, __: Nothing) -> RuntimeStatus:
-        return RuntimeStatus(
-            pid=os.getpid(),
-            version=__version__,
-            protocol=PROTOCOL_VERSION,
-            instance=self._paths.home or "default",
-            socket=str(self._paths.socket),
-            started=self._started,
-            memory=psutil.Process().memory_info().rss,
-            revision=self._store.revision,
-            read_only=self._settings.runtime.read_only,
-            idle_exit=self._settings.runtime.idle_exit,
-            hosts=self._hosts.status(),
-            workers=self._workers.status(),
-            clients=self._server.clients(),
-            jobs=self._jobs.counts(),
-            processes=self._processes.counts(),
-            configuration=self._reloading.state,
-        )
-
-    async def _stop(self, session: ClientSession, asked: StopParams) -> Nothing:
-        asyncio.get_running_loop().call_soon(
-            self.request_stop, f"{asked.reason}, {session.actor}", not asked.keep_workers
-        )
-        return Nothing()
-
-    def _hello(self) -> HelloResult:
-        return HelloResult(
-            PROTOCOL_VERSION,
-            __version__,
-            os.getpid(),
-            self._paths.home or "default",
-            self._started,
-            self._environment.missing(),
-        )
 
     def _offered(self, values: dict[str, str]) -> None:
         self._environment.offer(values)

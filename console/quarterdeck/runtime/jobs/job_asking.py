@@ -7,9 +7,9 @@ from quarterdeck.runtime.asking import JobAsker
 from quarterdeck.runtime.borders import JobParent
 from quarterdeck.runtime.jobs.rows import job_address
 from quarterdeck.runtime.jobs.service import JobService
-from quarterdeck_api.errors import QuarterdeckError, UsageError, error_from_report
+from quarterdeck_api.errors import QuarterdeckError, RefusedError, UsageError, error_from_report
 from quarterdeck_api.job_requests import JobAddress, JobSubmission
-from quarterdeck_api.jobs import JobOutcome
+from quarterdeck_api.jobs import JobOutcome, JobState
 from quarterdeck_api.protocol import DoParams, DoResult
 from quarterdeck_api.resources import CORE, Address
 
@@ -21,6 +21,13 @@ class JobAsking:
         self._jobs = jobs
         self._do = do
         self._under_way: dict[tuple[int, str], asyncio.Task[JobAddress]] = {}
+
+    def actor(self, plugin: str, job: int, token: int) -> str:
+        """The actor of an attempt that runs; raises RefusedError when it is not this plugin's, or runs no longer."""
+        record = self._jobs.get(job)
+        if record.plugin != plugin or record.attempt != token or record.state is not JobState.RUNNING:
+            raise RefusedError(f"job {job} does not run in attempt {token}, so it cannot ask", "ask while it runs")
+        return f"job {job}"
 
     async def submit(self, asker: JobAsker, wanted: JobSubmission) -> JobAddress:
         """Starts a job, once for each key; raises what validation and policy raise."""
