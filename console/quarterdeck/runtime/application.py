@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection
 
 from msgspec import Raw
 
@@ -19,6 +19,7 @@ from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
 from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
+from quarterdeck.runtime.background import Background, tell_fault
 from quarterdeck.runtime.borders import MapTerms
 from quarterdeck.runtime.client_methods import ClientMethods
 from quarterdeck.runtime.controllers.part import BackendControllers
@@ -88,7 +89,7 @@ class Application:
         self._loaded_plugins = asyncio.Event()
         self._stop_workers = False
         self._environment = OfferedEnvironment(loaded.settings)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         runtime = loaded.settings.runtime
         self._registry = Registry()
         self._store = Store(time.time)
@@ -117,7 +118,7 @@ class Application:
         limits = HostLimits(memory=runtime.host_memory * 1024**2, call_timeout=runtime.call_timeout)
         self._hosts = HostSupervisor(self._store, self._jobs, paths.logs, limits=limits, on_status=self._host_changed)
         self._authorizers = KnownAuthorizers(self._database)
-        self._events = Events(self._hosts, self._registry.ready_plugins, self._spawn)
+        self._events = Events(self._hosts, self._registry.ready_plugins, self._background.spawn)
         self._findings = Findings(lambda changes: self._store.apply(CORE, changes), self._events.tell, time.time)
         self._events.findings = self._findings
         self._core_findings = CoreFindings(
@@ -289,7 +290,7 @@ class Application:
             log_source=core_logs.find,
             log_lines=self._views.logs.lines,
             on_environment=self._offered,
-            on_fault=self._fault,
+            on_fault=tell_fault,
             on_clients=self._follow_interest,
             ready=self._loaded_plugins,
         )
@@ -339,15 +340,14 @@ class Application:
         try:
             await recover(self._paths, self._queue, self._jobs, self._workers)
             await self._processes.adopt()
-            self._spawn(self._open_and_follow())
-            self._spawn(self._watch_idleness())
-            self._spawn(self._retention.run())
-            self._spawn(self._timeline.run())
+            self._background.spawn(self._open_and_follow())
+            self._background.spawn(self._watch_idleness())
+            self._background.spawn(self._retention.run())
+            self._background.spawn(self._timeline.run())
             await self._stopping.wait()
         finally:
             _log.info("runtime stops: %s", self._stop_reason or "a fault")
-            for task in tuple(self._tasks):
-                task.cancel()
+            self._background.cancel()
             await self._server.close()
             await self._processes.close(self._stop_workers)
             await self._hosts.close()
@@ -368,13 +368,13 @@ class Application:
         self._backend_set.make_known(self._settings)
         self._loaded_plugins.set()
         self._jobs.pump()
-        self._spawn(self._schedules.run())
-        self._spawn(self._core_findings.run())
-        self._spawn(self._processes.run())
-        self._spawn(self._controllers.run())
+        self._background.spawn(self._schedules.run())
+        self._background.spawn(self._core_findings.run())
+        self._background.spawn(self._processes.run())
+        self._background.spawn(self._controllers.run())
         await self._backend_set.start_hosts()
-        self._spawn(self._plugin_following.follow())
-        self._spawn(self._plugin_changes.watch_clients())
+        self._background.spawn(self._plugin_following.follow())
+        self._background.spawn(self._plugin_changes.watch_clients())
         await self._reloading.follow()
 
     async def _take_over(self, settings: Settings) -> None:
@@ -436,7 +436,7 @@ class Application:
 
     def _offered(self, values: dict[str, str]) -> None:
         self._environment.offer(values)
-        self._spawn(self._opening.open_what_waited())
+        self._background.spawn(self._opening.open_what_waited())
 
     def _publish_job(self, record: JobRecord) -> None:
         self._rows.job(record)
@@ -461,19 +461,3 @@ class Application:
 
     def _publish_datasets(self) -> None:
         self._rows.datasets(self._datasets)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fault("a task of the runtime", error)
-
-    def _fault(self, what: str, error: BaseException) -> None:
-        if isinstance(error, QuarterdeckError):
-            _log.warning("%s: %s. %s", what, error.message, error.remedy)
-        else:
-            _log.error("%s failed", what, exc_info=error)
