@@ -5,19 +5,17 @@ import logging
 import os
 import random
 import time
-from collections.abc import Collection
 
 from msgspec import Raw
 
 from quarterdeck.config.loaded import LoadedSettings
 from quarterdeck.config.paths import InstancePaths
-from quarterdeck.config.settings import Settings, map_processes
+from quarterdeck.config.settings import map_processes
 from quarterdeck.runtime.asking import Asking
 from quarterdeck.runtime.authorization import Authorizer, KnownAuthorizers
 from quarterdeck.runtime.backend_asking import BackendAsking
 from quarterdeck.runtime.backend_opening import BackendOpening
 from quarterdeck.runtime.backend_probing import BackendProbing
-from quarterdeck.runtime.backend_set import BackendSet
 from quarterdeck.runtime.backend_views import BackendViews
 from quarterdeck.runtime.background import Background, tell_fault
 from quarterdeck.runtime.borders import MapTerms
@@ -37,6 +35,7 @@ from quarterdeck.runtime.editing import Editing
 from quarterdeck.runtime.environment import JobSurroundings, OfferedEnvironment
 from quarterdeck.runtime.events import Events
 from quarterdeck.runtime.findings import Findings
+from quarterdeck.runtime.following import Following
 from quarterdeck.runtime.hosts.supervisor import HostLimits, HostSupervisor
 from quarterdeck.runtime.instance import InstanceLock
 from quarterdeck.runtime.jobs.job_asking import JobAsking
@@ -46,12 +45,9 @@ from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.view import job_resource
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.outcome_checking import OutcomeChecking
-from quarterdeck.runtime.plugin_changes import PluginChanges
-from quarterdeck.runtime.plugin_following import PluginFollowing
 from quarterdeck.runtime.presence import Presence
 from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.registry import Registry
-from quarterdeck.runtime.reloading import ConfigurationReloading
 from quarterdeck.runtime.requests import Requests
 from quarterdeck.runtime.retention import Retention, kept
 from quarterdeck.runtime.schedules.part import Schedules
@@ -61,8 +57,7 @@ from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.timeline import Timeline
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
-from quarterdeck_api.catalogue import PluginStatus, RunsIn
-from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.host_protocol import ASK, HOST_FINDINGS, Ask
 from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
 from quarterdeck_api.protocol import DO, GET, BackendState, ConfigurationState, DoParams, DoResult, JobRecord
@@ -82,7 +77,6 @@ class Application:
     def __init__(self, paths: InstancePaths, loaded: LoadedSettings) -> None:
         self._paths = paths
         self._loaded = loaded
-        self._settings = loaded.settings
         self._started = time.time()
         self._stop_reason = ""
         self._stopping = asyncio.Event()
@@ -93,7 +87,7 @@ class Application:
         runtime = loaded.settings.runtime
         self._registry = Registry()
         self._store = Store(time.time)
-        self._rows = CoreRows(self._store, self._registry, lambda: self._reloading.state)
+        self._rows = CoreRows(self._store, self._registry, lambda: self._following.reloading.state)
         self._database = open_database(paths.database, Durability(runtime.durable))
         self._journal = Journal(self._database, time.time, self._rows.journal_entry)
         self._datasets = DatasetCatalogue(self._database, paths, self._registry.samples, time.time)
@@ -108,7 +102,7 @@ class Application:
             self._publish_job,
             time.time,
             runtime.max_jobs,
-            lambda: MapTerms(map_processes(self._settings), self._settings.runtime.dask),
+            lambda: MapTerms(map_processes(self._following.settings), self._following.settings.runtime.dask),
         )
         self._queue = queue
         idle_exit = runtime.idle_exit or _GUARD_LINGER
@@ -127,7 +121,7 @@ class Application:
             backends=self._store.backends,
             plugins=self._registry.plugins,
             hosts=self._hosts.status,
-            configuration=lambda: self._reloading.state,
+            configuration=lambda: self._following.reloading.state,
             schedules=lambda: self._schedules.findings(),
             plugin_of=self._registry.plugin_of,
         )
@@ -205,44 +199,26 @@ class Application:
             self._needs,
             presence,
             authorizer,
-            lambda: self._settings,
+            lambda: self._following.settings,
         )
         probing = BackendProbing(self._registry, self._store, self._hosts, self._opening, presence)
-        self._backend_set = BackendSet(
+        self._following = Following(
             paths,
+            loaded,
+            self._environment,
             self._registry,
             self._store,
-            self._hosts,
-            self._opening,
-            self._start_host,
-            host_jobs=lambda plugin: self._jobs.running(plugin, RunsIn.HOST),
-            renew=self._renew_plugins,
-        )
-        self._plugin_following = PluginFollowing(
-            paths,
-            self._take_plugins_over,
-            waits=lambda: bool(self._backend_set.waiting),
-            changing=lambda: self._plugin_changes.under_way,
-            plugins=self._registry.plugins,
-        )
-        self._plugin_changes = PluginChanges(
-            self._registry,
             self._journal,
             self._jobs,
             self._hosts,
-            lambda: self._settings,
-            self._plugin_following,
-            lambda: self._backend_set.waiting,
+            self._workers,
             self._processes,
+            self._opening,
             authorizer,
-        )
-        self._reloading = ConfigurationReloading(
-            paths,
-            loaded.problems,
-            lambda: self._settings,
-            lambda: [status.catalogue for status in self._registry.ready_plugins() if status.catalogue],
-            self._take_over,
-            self._configuration_changed,
+            on_plugins=self._publish_plugins,
+            on_configuration=self._configuration_changed,
+            on_catalogue=lambda: self._server.catalogue_changed(),
+            on_missing=lambda names: self._server.want_environment(names),
         )
         self._descriptions = Descriptions(
             self._registry,
@@ -257,7 +233,9 @@ class Application:
                 "instance": self._processes.instance_blocks,
             },
         )
-        self._editing = Editing(self._registry, presence, asking, self._journal, authorizer, lambda: self._settings)
+        self._editing = Editing(
+            self._registry, presence, asking, self._journal, authorizer, lambda: self._following.settings
+        )
         core_logs = CoreLogs(paths, self._jobs, self._hosts, self._processes)
         self._views = BackendViews(
             self._registry,
@@ -278,8 +256,8 @@ class Application:
             self._workers,
             self._jobs,
             self._processes,
-            settings=lambda: self._settings,
-            configuration=lambda: self._reloading.state,
+            settings=lambda: self._following.settings,
+            configuration=lambda: self._following.reloading.state,
             clients=lambda: self._server.clients(),
         )
         self._server = Server(
@@ -295,7 +273,7 @@ class Application:
             ready=self._loaded_plugins,
         )
         self._retention = Retention(
-            self._database, paths, time.time, lambda: kept(self._settings.runtime), self._rows.forget
+            self._database, paths, time.time, lambda: kept(self._following.settings.runtime), self._rows.forget
         )
         self._rows_reader = RowReader(os.environ)
         dataset_rows = DatasetRows(self._datasets, self._rows_reader)
@@ -311,10 +289,10 @@ class Application:
             self._timeline,
             self._opening,
             probing,
-            self._plugin_changes,
-            self._reloading,
+            self._following.changes,
+            self._following.reloading,
             report,
-            settings=lambda: self._settings,
+            settings=lambda: self._following.settings,
             stop=self.request_stop,
         ).answer(self._server)
 
@@ -362,54 +340,22 @@ class Application:
 
     async def _open_and_follow(self) -> None:
         """Loads plugins, starts their hosts one by one, and then follows the configuration file."""
-        self._plugin_following.remember()
-        await self._backend_set.load_plugins(self._settings)
-        self._publish_plugins()
-        self._backend_set.make_known(self._settings)
+        await self._following.load()
         self._loaded_plugins.set()
         self._jobs.pump()
         self._background.spawn(self._schedules.run())
         self._background.spawn(self._core_findings.run())
         self._background.spawn(self._processes.run())
         self._background.spawn(self._controllers.run())
-        await self._backend_set.start_hosts()
-        self._background.spawn(self._plugin_following.follow())
-        self._background.spawn(self._plugin_changes.watch_clients())
-        await self._reloading.follow()
-
-    async def _take_over(self, settings: Settings) -> None:
-        before, self._settings = self._settings, settings
-        self._environment.follow(settings)
-        await self._backend_set.follow(settings, before)
-        if missing := self._environment.missing():
-            self._server.want_environment(missing)
-        self._publish_plugins()
-        self._jobs.pump()
-        if settings.plugins != before.plugins:
-            self._server.catalogue_changed()
-
-    async def _take_plugins_over(self, renewed: Collection[str]) -> None:
-        if await self._backend_set.follow_plugins(self._settings, renewed):
-            self._publish_plugins()
-            self._jobs.pump()
-            self._server.catalogue_changed()
-
-    def _renew_plugins(self, plugins: Collection[str]) -> None:
-        """What runs of these plugins beside their hosts has code that has changed."""
-        self._workers.retire(plugins)
-        self._processes.renew(plugins)
-
-    async def _start_host(self, status: PluginStatus) -> None:
-        try:
-            await self._hosts.start_plugin(status, self._opening.openable(status.id))
-        except QuarterdeckError as error:
-            _log.warning("host of %s: %s. %s", status.id, error.message, error.remedy)
-        self._jobs.pump()
+        await self._following.start_hosts()
+        self._background.spawn(self._following.follow_plugins())
+        self._background.spawn(self._following.changes.watch_clients())
+        await self._following.follow_configuration()
 
     async def _watch_idleness(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            idle_exit = self._settings.runtime.idle_exit
+            idle_exit = self._following.settings.runtime.idle_exit
             self._follow_interest()
             idle_since = self._server.idle_since
             busy = self._jobs.counts().get("queued", 0) + self._jobs.counts().get("running", 0)
