@@ -6,18 +6,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.config.settings import Settings
 from quarterdeck.runtime.authorization import Authorizer
-from quarterdeck.runtime.borders import JobParent, JobRequest
+from quarterdeck.runtime.borders import JobParent
 from quarterdeck.runtime.command_text import command_text
-from quarterdeck.runtime.core_actions import CoreActions, CoreRequest
+from quarterdeck.runtime.core_actions import CoreActions
 from quarterdeck.runtime.datasets.needs import DatasetNeeds
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.rows import job_address
-from quarterdeck.runtime.jobs.secret_fields import require_references, secret_paths
+from quarterdeck.runtime.jobs.secret_fields import require_references
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.step_choices import step_choices
 from quarterdeck.runtime.journal import REDACTED, Journal, redact
@@ -25,14 +24,12 @@ from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
 from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
 from quarterdeck.runtime.registry import Registry
 from quarterdeck.runtime.store import Store
-from quarterdeck_api.authorization import AuthorizationRequest
+from quarterdeck.runtime.wanted import Target, Wanted, authorization, core_request, failed, job_request
 from quarterdeck_api.backend import ActionRequest, ActionResult, Choice
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import (
     ErrorReport,
     QuarterdeckError,
-    RefusedError,
-    UnknownOutcomeError,
     UnreachableError,
     UnsupportedError,
     UsageError,
@@ -62,38 +59,6 @@ _log = logging.getLogger("quarterdeck.runtime")
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-
-class _Target(Struct, frozen=True):
-    """One address of a request, looked up and checked for kind."""
-
-    plugin: str
-    action: ActionInfo
-    address: Address | None
-
-    @property
-    def text(self) -> str:
-        return str(self.address) if self.address else f"{CORE}/{self.action.kinds[0]}/"
-
-    @property
-    def is_core(self) -> bool:
-        """Whether the core itself carries the action out."""
-        return self.plugin == CORE
-
-
-class _Wanted(Struct, frozen=True):
-    """What is to be done to one target, checked against the schemas; `own` is the schema of `settings`."""
-
-    target: _Target
-    parameters: dict[str, Any]
-    settings: dict[str, Any] = {}
-    own: JsonSchema = {}
-    parent: JobParent | None = None
-
-    @property
-    def shown(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Parameters and settings without secrets."""
-        return redact(self.parameters, self.target.action.parameters), redact(self.settings, self.own)
 
 
 class Requests:
@@ -134,7 +99,7 @@ class Requests:
         if parent is not None and not targets[0].action.job:
             raise UsageError(f"{request.action} is no job", "submit actions that are jobs", job_address(parent.job))
         asked = [
-            _Wanted(target, validate(target.action.parameters, request.parameters), parent=parent) for target in targets
+            Wanted(target, validate(target.action.parameters, request.parameters), parent=parent) for target in targets
         ]
         shown = request
         outcomes: list[Outcome] = []
@@ -159,11 +124,11 @@ class Requests:
         later would have to keep them.
         """
         for target in self._targets(request):
-            wanted = _Wanted(target, validate(target.action.parameters, request.parameters))
+            wanted = Wanted(target, validate(target.action.parameters, request.parameters))
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)
             if target.action.job:
-                require_references(_job_request(request, wanted))
+                require_references(job_request(request, wanted))
             elif wanted.shown != (wanted.parameters, wanted.settings):
                 raise UsageError(
                     f"{target.action.id} takes a secret here, which would have to be kept in clear",
@@ -171,9 +136,9 @@ class Requests:
                 )
             self._needs.check(target.action, wanted.parameters)
             if target.action.job:
-                self._core_actions.complete(_job_request(request, wanted))
+                self._core_actions.complete(job_request(request, wanted))
             elif target.is_core:
-                await self._core_actions.check(_core_request("", wanted))
+                await self._core_actions.check(core_request("", wanted))
             check(self._wish(request, target), standing)
 
     async def close(self) -> None:
@@ -228,15 +193,15 @@ class Requests:
             )
         return await self._hosts.call(backend, method, params, timeout, changes_something=changes_something)
 
-    def _targets(self, request: DoParams) -> list[_Target]:
+    def _targets(self, request: DoParams) -> list[Target]:
         if not request.addresses:
             plugin, action = self._registry.action(request.action, None)
-            return [_Target(plugin, action, None)]
-        found: list[_Target] = []
+            return [Target(plugin, action, None)]
+        found: list[Target] = []
         for text in request.addresses:
             address = Address.parse(text)
             plugin, action = self._registry.action(request.action, address)
-            found.append(_Target(plugin, action, address))
+            found.append(Target(plugin, action, address))
         return found
 
     async def _own_schema(self, action: ActionInfo, address: Address) -> JsonSchema | None:
@@ -247,13 +212,13 @@ class Requests:
         asked = ParametersParams(action.id, str(address))
         return await self._ask(address.backend, BACKEND_PARAMETERS, asked, ASK_TIMEOUT)
 
-    def _wish(self, request: DoParams, target: _Target) -> Wish:
+    def _wish(self, request: DoParams, target: Target) -> Wish:
         address = target.address or Address(CORE, target.action.kinds[0], "")
         names = tuple(Address.parse(text).name for text in request.addresses)
         count = max(len(names), 1)
         return Wish(target.action, address, count, request.confirmed, request.typed_name, names, request.typed_names)
 
-    async def _standing(self, target: _Target) -> Standing:
+    async def _standing(self, target: Target) -> Standing:
         settings = self._settings()
         off, read_only = "", False
         if target.address is not None:
@@ -263,7 +228,7 @@ class Requests:
                 read_only = self._registry.backend(target.address.backend).read_only
         return Standing(settings.runtime.read_only, read_only, off, settings.guardrails)
 
-    async def _one(self, actor: str, request: DoParams, wanted: _Wanted) -> tuple[Outcome, JsonSchema]:
+    async def _one(self, actor: str, request: DoParams, wanted: Wanted) -> tuple[Outcome, JsonSchema]:
         """The outcome on one target, and the schema of the settings that the target has of its own."""
         target = wanted.target
         wish = self._wish(request, target)
@@ -271,17 +236,17 @@ class Requests:
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)
             if target.action.job:
-                require_references(_job_request(request, wanted))
+                require_references(job_request(request, wanted))
             elif target.is_core:
-                await self._core_actions.check(_core_request(actor, wanted))
+                await self._core_actions.check(core_request(actor, wanted))
             if request.dry_run:  # It asks for what would come of the request once the user has confirmed it.
                 check(replace(wish, confirmed=True, typed_names=(wish.address.name, *wish.names)), standing)
                 return await self._preview(actor, request, wanted), wanted.own
             check(wish, standing)
             wanted = self._named(request, wanted)
-            await self._authorizer.check(_authorization(actor, wanted))
+            await self._authorizer.check(authorization(actor, wanted))
         except QuarterdeckError as error:
-            outcome = _failed(target, error)
+            outcome = failed(target, error)
             if outcome.status == "refused" and not request.dry_run:
                 number = self._journal.begin(actor, target.action.id, target.text, "refused", *wanted.shown)
                 self._journal.finish(number, "refused", error.message)
@@ -292,12 +257,12 @@ class Requests:
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task), wanted.own
 
-    async def _carry_out(self, number: int, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _carry_out(self, number: int, actor: str, request: DoParams, wanted: Wanted) -> Outcome:
         """Acts, and records what came of it whatever happens."""
         try:
             outcome = await self._act(actor, request, wanted)
         except QuarterdeckError as error:
-            outcome = _failed(wanted.target, error)
+            outcome = failed(wanted.target, error)
         except Exception as error:  # noqa: BLE001 - the journal's promise: no request stays without an outcome.
             _log.error("%s on %s", wanted.target.action.id, wanted.target.text, exc_info=error)
             message = f"the runtime failed inside {type(error).__name__}; it may or may not have happened"
@@ -309,7 +274,7 @@ class Requests:
             return replace(outcome, error=replace(outcome.error, remedy=remedy))
         return outcome
 
-    async def _with_settings(self, request: DoParams, wanted: _Wanted) -> _Wanted:
+    async def _with_settings(self, request: DoParams, wanted: Wanted) -> Wanted:
         if not request.settings:
             return wanted
         target = wanted.target
@@ -321,42 +286,42 @@ class Requests:
             raise UsageError(f"{target.action.id} on {target.text} takes no --set", "leave --set out")
         return replace(wanted, settings=validate(own, request.settings), own=own)
 
-    def _named(self, request: DoParams, wanted: _Wanted) -> _Wanted:
+    def _named(self, request: DoParams, wanted: Wanted) -> Wanted:
         """A request that makes something new, with the address that it will have; checked before anything is recorded."""
         if wanted.target.address is not None or not wanted.target.action.job:
             return wanted
-        job = self._core_actions.complete(_job_request(request, wanted))
+        job = self._core_actions.complete(job_request(request, wanted))
         address = Address.parse(job.target) if job.target else None
         return replace(wanted, target=replace(wanted.target, address=address))
 
-    async def _preview(self, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _preview(self, actor: str, request: DoParams, wanted: Wanted) -> Outcome:
         target = wanted.target
         if target.address is not None and target.action.dry_run and target.address.backend != CORE:
             result = await self._perform(target.address, wanted, dry_run=True)
             return Outcome(target.text, "preview", result.message, statement=result.statement, document=result.document)
         if target.action.job:
             self._needs.check(target.action, wanted.parameters)
-            self._core_actions.complete(_job_request(request, wanted))
+            self._core_actions.complete(job_request(request, wanted))
             return Outcome(target.text, "preview", f"would queue a job {target.action.job}")
         shown = ActionResult(f"would do {target.action.id}")
         if target.is_core:
-            shown = self._core_actions.preview(_core_request(actor, wanted))
+            shown = self._core_actions.preview(core_request(actor, wanted))
         return Outcome(target.text, "preview", shown.message, document=shown.document)
 
-    async def _act(self, actor: str, request: DoParams, wanted: _Wanted) -> Outcome:
+    async def _act(self, actor: str, request: DoParams, wanted: Wanted) -> Outcome:
         target = wanted.target
         if target.action.job:
-            job = self._core_actions.complete(_job_request(request, wanted))
+            job = self._core_actions.complete(job_request(request, wanted))
             after = self._needs.prepare(target.action, job.parameters)
             record = self._jobs.submit(replace(job, after=after))
             return Outcome(target.text, "accepted", f"queued as {record.address}", job=record.address)
         if target.address is None or target.is_core:
-            result = await self._core_actions.perform(_core_request(actor, wanted))
+            result = await self._core_actions.perform(core_request(actor, wanted))
         else:
             result = await self._perform(target.address, wanted)
         return Outcome(target.text, "done", result.message, "", result.statement, result.document, run=result.run)
 
-    async def _perform(self, address: Address, wanted: _Wanted, *, dry_run: bool = False) -> ActionResult:
+    async def _perform(self, address: Address, wanted: Wanted, *, dry_run: bool = False) -> ActionResult:
         action = wanted.target.action
         request = ActionRequest(action.id, str(address), wanted.parameters, wanted.settings, dry_run)
         timeout = PERFORM_FACTOR * self._settings().runtime.call_timeout
@@ -364,44 +329,6 @@ class Requests:
         return await self._ask(address.backend, BACKEND_PERFORM, request, timeout, changes_something=changes)
 
 
-def _job_request(request: DoParams, wanted: _Wanted) -> JobRequest:
-    target = wanted.target
-    return JobRequest(
-        job_type=target.action.job,
-        plugin=target.plugin,
-        action=target.action.id,
-        target=str(target.address) if target.address else "",
-        parameters=wanted.parameters,
-        settings=wanted.settings,
-        # Each of several resources has a live job of its own.
-        key=f"{request.key}/{target.address}" if request.key and len(request.addresses) > 1 else request.key,
-        priority=request.priority,
-        parent=wanted.parent,
-        secrets=(
-            *(("parameters", *path) for path in secret_paths(wanted.parameters, target.action.parameters)),
-            *(("settings", *path) for path in secret_paths(wanted.settings, wanted.own)),
-        ),
-    )
-
-
-def _authorization(actor: str, wanted: _Wanted) -> AuthorizationRequest:
-    """What plugins that may refuse are asked, one resource at a time: what is done to each may differ."""
-    target = wanted.target
-    addresses = (str(target.address),) if target.address else ()
-    action = target.action
-    return AuthorizationRequest(actor, action.id, addresses, *wanted.shown, action.danger, action.read_only)
-
-
 def _hidden(value: Any) -> Any:
     """What one request carries for another (a schedule's parameters) may hold secrets that only the other's schema knows."""
     return dict.fromkeys(value, REDACTED) if isinstance(value, Mapping) else value
-
-
-def _core_request(actor: str, wanted: _Wanted) -> CoreRequest:
-    target = wanted.target
-    return CoreRequest(target.action.id, target.address, wanted.parameters, wanted.settings, actor)
-
-
-def _failed(target: _Target, error: QuarterdeckError) -> Outcome:
-    status = {UnknownOutcomeError: "unknown", RefusedError: "refused"}.get(type(error), "failed")
-    return Outcome(target.text, status, error.message, error=error.report())
