@@ -91,11 +91,11 @@ class Application:
         self._database = open_database(paths.database, Durability(runtime.durable))
         self._journal = Journal(self._database, time.time, self._rows.journal_entry)
         self._datasets = DatasetCatalogue(self._database, paths, self._registry.samples, time.time)
-        queue = JobQueue(self._database, time.time, random.Random())
+        self._queue = JobQueue(self._database, time.time, random.Random())
         self._surroundings = JobSurroundings(self._registry, self._datasets, self._environment.lookup)
         self._jobs = JobService(
             paths,
-            queue,
+            self._queue,
             self._surroundings,
             self._datasets,
             {},
@@ -104,7 +104,6 @@ class Application:
             runtime.max_jobs,
             lambda: MapTerms(map_processes(self._following.settings), self._following.settings.runtime.dask),
         )
-        self._queue = queue
         idle_exit = runtime.idle_exit or _GUARD_LINGER
         self._workers = WorkerPool(
             paths, self._jobs, runtime.max_workers, runtime.worker_idle, min(_GUARD_LINGER, idle_exit)
@@ -173,18 +172,16 @@ class Application:
         )
         core_actions.add(self._processes.actions)
         core_actions.on_new("process.create", self._processes.actions.new_parameters)
-        self._job_asking = JobAsking(
-            self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent)
-        )
-        self._asking = Asking(self._controllers.actor, self._job_asking.actor)
+        job_asking = JobAsking(self._jobs, lambda actor, request, parent: self._requests.do(actor, request, parent))
+        self._asking = Asking(self._controllers.actor, job_asking.actor)
         self._asking.on(DO, self._do_for_plugin)
         self._asking.on(GET, lambda _, asked: self._server.get(asked))
         self._processes.answer(self._asking)
-        self._asking.on_job(JOB_SUBMIT, self._job_asking.submit)
-        self._asking.on_job(JOB_WAIT, self._job_asking.wait)
+        self._asking.on_job(JOB_SUBMIT, job_asking.submit)
+        self._asking.on_job(JOB_WAIT, job_asking.wait)
         self._hosts.routes.on_request(ASK, self._asking.answer)
         self._workers.asking, self._workers.waits = self._answer_worker, self._jobs.waits
-        self._needs = DatasetNeeds(self._datasets, self._jobs)
+        needs = DatasetNeeds(self._datasets, self._jobs)
         presence = Presence(self._registry, self._store, lambda number: job_resource(self._jobs.get(number)))
         core_actions.add(OutcomeChecking(self._journal, self._hosts, presence.resource))
         authorizer = Authorizer(self._hosts, self._registry.plugins, self._authorizers)
@@ -196,7 +193,7 @@ class Application:
             self._jobs,
             self._journal,
             core_actions,
-            self._needs,
+            needs,
             presence,
             authorizer,
             lambda: self._following.settings,
@@ -220,7 +217,7 @@ class Application:
             on_catalogue=lambda: self._server.catalogue_changed(),
             on_missing=lambda names: self._server.want_environment(names),
         )
-        self._descriptions = Descriptions(
+        descriptions = Descriptions(
             self._registry,
             presence,
             self._hosts,
@@ -243,7 +240,7 @@ class Application:
             self._hosts,
             presence,
             asking,
-            self._descriptions,
+            descriptions,
             self._editing,
             core_logs.find,
         )
@@ -278,13 +275,13 @@ class Application:
         self._rows_reader = RowReader(os.environ)
         dataset_rows = DatasetRows(self._datasets, self._rows_reader)
         self._views.browsing.register(ROW, dataset_rows.browse)
-        self._descriptions.register(ROW, dataset_rows.describe_row)
-        self._descriptions.register("dataset", dataset_rows.describe_dataset)
+        descriptions.register(ROW, dataset_rows.describe_row)
+        descriptions.register("dataset", dataset_rows.describe_dataset)
         self._views.answer(self._server)
         ClientMethods(
             self._requests,
-            self._descriptions,
-            self._job_asking,
+            descriptions,
+            job_asking,
             self._journal,
             self._timeline,
             self._opening,
