@@ -69,7 +69,9 @@ def console(quarterdeck: str, environment: dict[str, str], log: Path, count: int
         used = process.memory_info().rss / 1e6
         processor = process.cpu_times()
         session.send(b"/lines skipped")
-        session.wait_for(r"\s0 lines", 30)  # The view still holds the last 50,000: none of them says that some were left out.
+        session.wait_for(
+            r"\s0 lines", 30
+        )  # The view still holds the last 50,000: none of them says that some were left out.
     return {
         "lines_per_second": count / took,
         "rss_full_mb": full,

@@ -143,7 +143,16 @@ def test_sizes_of_a_frame() -> None:
 )
 def test_exit_codes_of_outcomes(outcome: Outcome, code: ExitCode) -> None:
     assert outcome_code(outcome) == code
-    assert set(outcome_document(outcome)) == {"address", "status", "message", "job", "statement", "document", "run", "error"}
+    assert set(outcome_document(outcome)) == {
+        "address",
+        "status",
+        "message",
+        "job",
+        "statement",
+        "document",
+        "run",
+        "error",
+    }
 
 
 def record(state: JobState) -> JobRecord:
