@@ -70,6 +70,8 @@ class HostLink:
         self._crashes = CrashHistory(tools.rng)
         self._log = RotatingLog(host_log_path(tools.log_folder, plugin.id))
         self._process: HostProcess | None = None
+        # A backend may say that it is ready while others are still being opened: it can be asked from then on.
+        self._configured: HostProcess | None = None
         self._known_state = "starting"
         self._reason = ""
         self._starts = 0
@@ -140,7 +142,10 @@ class HostLink:
     ) -> R:
         """Asks the host something about a backend; errors name the backend."""
         try:
-            return await self._ready_process().peer.call(method, params, timeout, changes_something=changes_something)
+            process = self._configured
+            if process is None or process.peer.closed:
+                process = self._ready_process()
+            return await process.peer.call(method, params, timeout, changes_something=changes_something)
         except QuarterdeckError as error:
             if backend in error.message:
                 raise
@@ -267,7 +272,7 @@ class HostLink:
         try:
             return await process.run()
         finally:
-            self._process = None
+            self._process = self._configured = None
             self._opened.clear()
             for task in watching:
                 task.cancel()
@@ -292,6 +297,7 @@ class HostLink:
         try:
             answer = await process.peer.call(CONFIGURE, wanted, limits.start_timeout)
             check_protocol(answer.protocol, f"the host of plugin {self.plugin.id}")
+            self._configured = process
             tried: set[str] = set()
             while waiting := [each for name, each in self.backends.items() if name not in tried]:
                 tried.add(waiting[0].name)  # One after another: more may be added while one is opened.
