@@ -117,3 +117,12 @@ def test_a_plugin_says_what_it_offers_and_where_it_is() -> None:
             "Found as",
         )
     ]
+
+
+def test_sizes_and_durations_are_facts_that_people_can_read() -> None:
+    columns = (Column("memory", "Memory", ColumnType.BYTES), Column("lasts", "Lasts", ColumnType.DURATION))
+    shown = resource_facts(Resource("plant/node/n1", "n1", cells=(1536, 187.0)), columns)
+    assert {fact.label: fact.value for fact in shown if fact.label in ("Memory", "Lasts")} == {
+        "Memory": "1.5KiB",
+        "Lasts": "3m07s",
+    }

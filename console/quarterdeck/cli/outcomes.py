@@ -65,7 +65,9 @@ def tell_outcome(outcome: Outcome) -> None:
     if outcome.error is not None:
         narrate_error(outcome.error.message, outcome.error.remedy)
         return
-    narrate(f"{outcome.address}: {outcome.status} {visible(outcome.message)}".rstrip())
+    # What is new and was named by a parameter has no address of its own here.
+    where = "" if outcome.address.endswith("/") else f"{outcome.address}: "
+    narrate(f"{where}{outcome.status} {visible(outcome.message)}".rstrip())
     if outcome.statement:
         write_lines(visible(line) for line in outcome.statement.splitlines())
     if outcome.document is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from quarterdeck.drawing.quantities import format_bytes, format_duration
 from quarterdeck.runtime.hosts.supervisor import HostSupervisor
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.journal import Journal, redact
@@ -198,6 +199,10 @@ def _asked_for(parameters: Mapping[str, Any]) -> FactsBlock:
 def _cell_value(column: Column, cell: Cell) -> Cell:
     if column.type is ColumnType.TIMESTAMP and isinstance(cell, int | float):
         return time_text(cell)
+    if column.type is ColumnType.BYTES and isinstance(cell, int | float):
+        return format_bytes(cell)
+    if column.type is ColumnType.DURATION and isinstance(cell, int | float):
+        return format_duration(cell)
     return cell
 
 
