@@ -75,7 +75,7 @@ def _watched(session: TerminalSession, others: list[psutil.Process], seconds: fl
 def idle(quarterdeck: str, environment: dict[str, str], seconds: float) -> Sample:
     """The console on its deck, with the embedded backends."""
     with TerminalSession([quarterdeck], environment) as session:
-        session.wait_for_output(r"ainode +[^ -~]+ ok", 60)
+        session.wait_for_output(r"ainode +[^ -~]+ +ready|ainode +[^ -~]+", 60)
         return _watched(session, _others(quarterdeck, environment), seconds)
 
 
