@@ -1,5 +1,6 @@
 """Fixtures that every suite uses: an instance of its own for each test, which must leave no process behind."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -37,6 +38,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         time.sleep(0.1)
     described = [f"{process.pid} {' '.join(process.cmdline())}" for process in left if process.is_running()]
     for process in left:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # It may end by itself at any moment.
+            process.kill()
     shutil.rmtree(folder, ignore_errors=True)
     assert not described, f"processes left behind: {described}"

@@ -1,5 +1,6 @@
 """An instance under fire: the real runtime started as a client does, its processes by role, and what must hold of every job afterwards."""
 
+import contextlib
 import random
 import signal
 import sqlite3
@@ -154,7 +155,7 @@ class Instance:
     def kill(self, *processes: psutil.Process) -> None:
         """Kills processes at once, frozen or not, and returns when they are gone."""
         for process in processes:
-            if process.is_running():
+            with contextlib.suppress(psutil.NoSuchProcess):  # It may end by itself at any moment.
                 process.send_signal(signal.SIGKILL)
         for process in processes:
             self.eventually(lambda p=process: _gone(p), f"the end of process {process.pid}")

@@ -1,5 +1,6 @@
 """A real runtime in an instance of its own, and connections to it that remember every byte they were sent."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -205,7 +206,8 @@ class Instance:
                 time.sleep(0.1)
             described = [f"{process.pid} {' '.join(process.cmdline())}" for process in left if process.is_running()]
             for process in left:
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # It may end by itself at any moment.
+                    process.kill()
             assert code == 0, self.log()
             assert not described, f"processes left behind: {described}"
         finally:
