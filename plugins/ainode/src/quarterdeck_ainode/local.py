@@ -77,7 +77,7 @@ class LocalBackend:
                     )
                 )
             )
-        context.emit(Synced(("node", "model")))
+        context.emit(Synced(("node", "model", "ai-device", "query")))
         while not context.wait(_NAP):
             pass
 

@@ -3,6 +3,8 @@
 from quarterdeck_ainode.backtest_parameters import BacktestParameters
 from quarterdeck_ainode.detect_parameters import DetectParameters
 from quarterdeck_ainode.forecast_parameters import ForecastParameters
+from quarterdeck_ainode.iotdb import declared_data, declared_kinds, declared_operations, declared_workbench
+from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.samples import SAMPLES
 from quarterdeck_ainode.tune_parameters import TuneParameters
 from quarterdeck_api import API_VERSION
@@ -48,8 +50,13 @@ def quarterdeck_plugin() -> PluginInfo:
 
 @hookimpl
 def quarterdeck_backend_types() -> list[BackendType]:
-    """The local engine, which needs no configuration."""
-    return [BackendType("ainode.local", "Local engine", "quarterdeck_ainode.local:open_backend", embedded=True)]
+    """The local engine, which needs no configuration, and clusters of IoTDB."""
+    return [
+        BackendType("ainode.local", "Local engine", "quarterdeck_ainode.local:open_backend", embedded=True),
+        BackendType(
+            "ainode.iotdb", "Apache IoTDB with AINode", "quarterdeck_ainode.iotdb.backend:open_backend", IotdbSettings
+        ),
+    ]
 
 
 @hookimpl
@@ -78,6 +85,7 @@ def quarterdeck_kinds() -> list[Kind]:
             ),
             parent_kind="node",
         ),
+        *declared_kinds.KINDS,
     ]
 
 
@@ -125,6 +133,9 @@ def quarterdeck_actions() -> list[Action]:
             key="t",
             summary="Labels every point of a dataset: anomalies, or the hidden state that produced it.",
         ),
+        *declared_operations.ACTIONS,
+        *declared_workbench.ACTIONS,
+        *declared_data.ACTIONS,
     ]
 
 
@@ -164,6 +175,9 @@ def quarterdeck_jobs() -> list[JobType]:
             preload=DETECT_MODULES,
             wall_clock_limit=600.0,
         ),
+        *declared_operations.JOBS,
+        *declared_workbench.JOBS,
+        *declared_data.JOBS,
     ]
 
 

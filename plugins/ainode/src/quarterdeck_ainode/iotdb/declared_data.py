@@ -1,0 +1,7 @@
+"""Series into datasets, and datasets into series: actions and jobs, as the plugin declares them."""
+
+from quarterdeck_api.declarations import Action, JobType
+
+ACTIONS: tuple[Action, ...] = ()
+
+JOBS: tuple[JobType, ...] = ()

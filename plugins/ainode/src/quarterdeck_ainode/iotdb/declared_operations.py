@@ -1,0 +1,7 @@
+"""What is done to models, nodes and queries of a cluster: actions and jobs, as the plugin declares them."""
+
+from quarterdeck_api.declarations import Action, JobType
+
+ACTIONS: tuple[Action, ...] = ()
+
+JOBS: tuple[JobType, ...] = ()

@@ -1,0 +1,57 @@
+"""IoTDB's status codes that an operator of models meets, with what to do about them (TSStatusCode of 2.0.10, checked on a real server)."""
+
+from msgspec import Struct
+
+
+class CodeMeaning(Struct, frozen=True):
+    """One status code: its name and what a user can do."""
+
+    status: int
+    name: str
+    remedy: str
+
+
+_MEANINGS = (
+    CodeMeaning(
+        301, "statement failed", "read the text after the code: it comes from the AINode when the statement infers"
+    ),
+    CodeMeaning(
+        305,
+        "internal server error",
+        "a model gave another number of rows than was asked for: ask for fewer, or see the AINode's log",
+    ),
+    CodeMeaning(550, "no such table", "see the databases and tables: open the node and press enter"),
+    CodeMeaning(700, "not understood", "the statement is not known in this dialect or version"),
+    CodeMeaning(701, "not accepted", "correct the statement as its text says"),
+    CodeMeaning(715, "query was killed", "run it again if it was killed by mistake"),
+    CodeMeaning(720, "query timed out", "the server ends queries after 60 s: use a shorter window, or a faster model"),
+    CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),
+    CodeMeaning(803, "not permitted", "ask an administrator for the privilege that the text names"),
+    CodeMeaning(822, "user is locked", "wait some minutes, or have an administrator unlock the user"),
+    CodeMeaning(1011, "AINode not reached", "no AINode is registered or running: start one on the node `ainode`"),
+    CodeMeaning(1013, "no AINode", "no AINode is registered or running: start one on the node `ainode`"),
+    CodeMeaning(1014, "ConfigNode warms up", "try again in some seconds"),
+    CodeMeaning(1500, "no AINode in the cluster", "start one on the node `ainode`"),
+    CodeMeaning(1501, "AINode not registered", "a cluster has one AINode: remove the other one first"),
+    CodeMeaning(1502, "AINode not removed", "wait until the cluster is idle and try again"),
+    CodeMeaning(1503, "model exists", "choose another name, or drop the model first"),
+    CodeMeaning(1504, "no such model", "see the models of the cluster"),
+    CodeMeaning(1505, "model not created", "check the path: the AINode has to be able to read it"),
+    CodeMeaning(1506, "built-in model", "only models that users created can be dropped"),
+    CodeMeaning(1507, "model not dropped", "see the AINode's log"),
+    CodeMeaning(1508, "no such AI device", "see the AI devices of the cluster"),
+    CodeMeaning(1509, "model not loaded", "name each device once, and see the AINode's log"),
+    CodeMeaning(1510, "model not unloaded", "see the loaded instances, and the AINode's log"),
+    CodeMeaning(1511, "URI not accepted", "give a file:// URI that the AINode can read"),
+    CodeMeaning(1512, "input not accepted by the model", "correct it as the text says"),
+    CodeMeaning(1520, "inference failed", "correct the input or the parameters as the text says"),
+    CodeMeaning(1521, "AINode overloaded", "ask again in a moment, with fewer requests at once"),
+    CodeMeaning(1599, "AINode failed", "read the text after the code, and see the AINode's log"),
+)
+
+_BY_STATUS = {meaning.status: meaning for meaning in _MEANINGS}
+
+
+def meaning_of(status: int) -> CodeMeaning | None:
+    """What a code means, None for one that is not known here."""
+    return _BY_STATUS.get(status)
