@@ -11,9 +11,22 @@ from pathlib import Path
 import psutil
 import pytest
 
-from iotdb_fixtures import fresh_iotdb, iotdb_cluster, make_iotdb, pytest_runtest_makereport
+from iotdb_fixtures import (
+    fresh_iotdb,
+    iotdb_cluster,
+    make_iotdb,
+    pytest_collection_modifyitems,
+    pytest_runtest_makereport,
+)
 
-__all__ = ["fresh_iotdb", "home", "iotdb_cluster", "make_iotdb", "pytest_runtest_makereport"]
+__all__ = [
+    "fresh_iotdb",
+    "home",
+    "iotdb_cluster",
+    "make_iotdb",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_makereport",
+]
 
 _MARKER = "QUARTERDECK_HOME"
 

@@ -1,6 +1,7 @@
 """Fixtures of real IoTDB clusters, for every suite; `tests/conftest.py` offers them.
 
-Tests of a server that is not installed are skipped with the command that installs it; with QUARTERDECK_REQUIRE_SERVERS=1 they fail instead.
+Tests of a server that is not installed are skipped with the command that installs it; with QUARTERDECK_REQUIRE_SERVERS=1 they fail instead,
+as does one that is skipped for any other reason. All of them bear the mark `servers`, so that `-m "not servers"` runs the others.
 """
 
 import os
@@ -12,16 +13,14 @@ import pytest
 from iotdb_cluster import INSTALL_COMMAND, Cluster, Node, installed, new_cluster
 
 _REQUIRED = "QUARTERDECK_REQUIRE_SERVERS"
+_FIXTURES = {"iotdb_cluster", "fresh_iotdb", "make_iotdb"}
 #: As it is delivered (ASYNC), a DataNode loses what it acknowledged in the last moments before SIGKILL.
 _DURABLE = {"wal_mode": "SYNC"}
 
 
 def _started(properties: dict[str, str] | None = None) -> Cluster:
     if installed() is None:
-        reason = f"needs a real IoTDB, which is not installed: run `{INSTALL_COMMAND}`"
-        if os.environ.get(_REQUIRED) == "1":
-            pytest.fail(f"{_REQUIRED} is 1, and this test {reason}")
-        pytest.skip(reason)
+        pytest.skip(f"needs a real IoTDB, which is not installed: run `{INSTALL_COMMAND}`")
     cluster = new_cluster(properties)
     try:
         cluster.start()
@@ -62,10 +61,21 @@ def make_iotdb() -> Iterator[Callable[..., Cluster]]:
         cluster.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest looks which marks are wanted.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that need a real server."""
+    for item in items:
+        if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """A test that fails shows what the nodes of its clusters said last."""
+    """A test that fails shows what the nodes of its clusters said last; where servers are required, none of their tests is skipped."""
     report = (yield).get_result()
+    if report.skipped and os.environ.get(_REQUIRED) == "1" and item.get_closest_marker("servers") is not None:
+        report.outcome = "failed"
+        report.longrepr = f"{_REQUIRED} is 1, and this test was skipped: {report.longrepr}"
     if not report.failed:
         return
     for name, value in getattr(item, "funcargs", {}).items():

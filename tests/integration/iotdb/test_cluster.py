@@ -24,6 +24,7 @@ from iotdb_cluster import (
     new_cluster,
 )
 
+_ANSWERED = "test_a_statement_is_answered"
 Until = Callable[[Callable[[], bool]], None]
 
 
@@ -213,3 +214,20 @@ def test_without_a_server_there_is_a_sentence_with_the_command(tmp_path: Path, m
     monkeypatch.setenv("QUARTERDECK_SERVERS_CACHE", str(tmp_path))
     with pytest.raises(ServerError, match=re.escape(INSTALL_COMMAND)):
         new_cluster()
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", "1 skipped"), ("1", "1 error")])
+def test_a_test_without_its_server_is_skipped_or_fails_where_servers_are_required(
+    required: str, outcome: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "QUARTERDECK_SERVERS_CACHE": str(tmp_path), "QUARTERDECK_REQUIRE_SERVERS": required}
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "servers", f"{__file__}::{_ANSWERED}"],
+        cwd=SCRIPT.parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert outcome in said
+    assert INSTALL_COMMAND in said
