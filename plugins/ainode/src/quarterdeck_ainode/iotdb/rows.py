@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from quarterdeck_ainode.iotdb.value_types import ValueType
 from quarterdeck_api.errors import ProtocolError
 from quarterdeck_api.resources import Cell
 
@@ -40,7 +41,15 @@ class Rows(Struct, frozen=True):
 
 
 class ColumnBatch(Struct, frozen=True):
-    """Some rows of a large result, column by column; `columns` hold numpy arrays of equal length, nulls as NaN, NaT or None."""
+    """Some rows of a large result, column by column.
+
+    `columns` hold arrays of equal length: bool, int32, int64, float32 and float64 in the machine's byte order, int64 in the server's time
+    precision for the time column and TIMESTAMP, datetime64[D] for DATE, str for TEXT and STRING and bytes for BLOB in object arrays.
+    `missing` has a mask (True where a value is missing) for each column with missing values, and no entry for the others; at such places
+    floats hold NaN, dates NaT, objects None, and integers and booleans hold 0. A name that occurs twice has ` (2)` added.
+    """
 
     columns: Mapping[str, NDArray[np.generic]]
     rows: int
+    missing: Mapping[str, NDArray[np.bool_]] = {}
+    types: Mapping[str, ValueType] = {}
