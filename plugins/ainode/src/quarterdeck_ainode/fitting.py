@@ -49,6 +49,10 @@ _WHAT_TO_CHANGE = {
 _LEAST_SPREAD = 1e-6
 
 
+class FitError(QuarterdeckError):
+    """A library failed over observations that look usable, or what it gave is not finite."""
+
+
 class Prediction(Struct, frozen=True):
     """Values for 1..horizon steps after the last observation; `lower` and `upper` of equal length, or None with `no_interval` saying why."""
 
@@ -59,12 +63,13 @@ class Prediction(Struct, frozen=True):
 
 
 def fit_and_predict(
-    model: ModelInfo, forecaster: Any, observed: Observations, horizon: int, level: float
+    model: ModelInfo, forecaster: Any, observed: Observations, horizon: int, level: float | None
 ) -> Prediction:
     """Fits a forecaster to the observations and predicts.
 
-    The series has a plain integer index, so that no arithmetic on dates changes a value; its values are the dataset's. Raises
-    QuarterdeckError when the library fails or what it gives is not finite.
+    The series has a plain integer index, so that no arithmetic on dates changes a value; its values are the dataset's. A `level` of
+    None asks for no interval, which costs some models more than the forecast. Raises FitError when the library fails or what it gives is not
+    finite.
     """
     steps = list(range(1, horizon + 1))
     lower = upper = None
@@ -72,7 +77,7 @@ def fit_and_predict(
         try:
             forecaster.fit(pd.Series(observed.values, name=observed.column))
             values = np.asarray(forecaster.predict(fh=steps), dtype="float64").ravel()
-            if forecaster.get_tag("capability:pred_int"):
+            if level is not None and forecaster.get_tag("capability:pred_int"):
                 interval = np.asarray(forecaster.predict_interval(fh=steps, coverage=level), dtype="float64")
                 lower, upper = interval[:, 0], interval[:, 1]
         except Exception as error:  # The boundary to numerical libraries, which raise whatever they like.
@@ -80,7 +85,9 @@ def fit_and_predict(
     if not np.all(np.isfinite(values)):
         raise fit_failure(model, observed, "what it predicts is not finite")
     no_interval = ""
-    if lower is None or upper is None:
+    if level is None:
+        no_interval = "no interval was asked for"
+    elif lower is None or upper is None:
         no_interval = f"{model.id} has no prediction interval: {model.class_name} of {model.library} computes none"
     elif not (np.all(np.isfinite(lower)) and np.all(np.isfinite(upper))):
         lower = upper = None
@@ -124,9 +131,9 @@ def spread_notice(observed: Observations) -> tuple[str, ...]:
     )
 
 
-def fit_failure(model: ModelInfo, observed: Observations, why: str) -> QuarterdeckError:
+def fit_failure(model: ModelInfo, observed: Observations, why: str) -> FitError:
     """The error of a fit that failed, with the parameters to change."""
-    return QuarterdeckError(
+    return FitError(
         f"{model.id} could not be fitted to {observed.column} of {observed.dataset}: {' '.join(why.split())}",
         _WHAT_TO_CHANGE[model.id],
         observed.dataset,

@@ -1,0 +1,39 @@
+"""What a request may ask for: sizes within the engine's limits, and numbers that a model can use."""
+
+import numpy as np
+
+from quarterdeck_ainode.serving.engine import InferenceRequest, SeriesInput
+from quarterdeck_ainode.serving.engine_settings import EngineSettings
+from quarterdeck_api.errors import UsageError
+
+
+def check_request(request: InferenceRequest, settings: EngineSettings) -> None:
+    """Raises UsageError with what is wrong about a request's sizes."""
+    rows = len(request.series.values)
+    if len(request.series.times) != rows:
+        raise UsageError(
+            f"{len(request.series.times)} times came with {rows} values", "report it: the two belong together"
+        )
+    if rows == 0:
+        raise UsageError("the input has no rows", "look at the WHERE clause and at the name of the series")
+    if rows > settings.longest_input:
+        raise UsageError(
+            f"the input has {rows} rows, and this AINode takes {settings.longest_input}",
+            f"use the last ones (ORDER BY time DESC LIMIT {settings.longest_input}), or aggregate with GROUP BY",
+        )
+    if not 1 <= request.output_length <= settings.longest_output:
+        raise UsageError(
+            f"the output length cannot be {request.output_length}", f"it is from 1 to {settings.longest_output}"
+        )
+
+
+def check_values(series: SeriesInput) -> None:
+    """Raises UsageError for values that no model can use, with how many there are and the first row."""
+    for found, what in ((np.isnan(series.values), "NaN"), (np.isinf(series.values), "infinite")):
+        places = np.flatnonzero(found)
+        if len(places):
+            values = f"{len(places)} values are" if len(places) > 1 else "one value is"
+            raise UsageError(
+                f"{values} {what} among {len(series.values)}, the first in row {int(places[0]) + 1}; models need complete series",
+                "leave them out or replace them in the statement's SELECT",
+            )
