@@ -206,6 +206,14 @@ WRONG = {
     "a column like a common field": (hook("kinds", 'Kind("dock", "D", (Column("state", "S"),))'), "every resource has"),
     "a column that no filter can name": (hook("kinds", 'Kind("dock", "D", (Column("a b", "S"),))'), "filter"),
     "an unknown parent kind": (hook("kinds", 'Kind("dock", "D", parent_kind="harbour")'), "unknown parent kind"),
+    "an unknown further parent": (
+        hook("kinds", 'Kind("dock", "D", parent_kind="node", also_below=("harbour",))'),
+        "unknown parent kind 'harbour'",
+    ),
+    "a kind of an unknown backend type": (
+        hook("kinds", 'Kind("dock", "D", backend_types=("ship",))'),
+        "unknown backend type",
+    ),
     "an action for an unknown kind": (hook("actions", 'Action("a.b", "T", ("nod",))'), "unknown kind 'nod'"),
     "an action for no kind": (hook("actions", 'Action("a.b", "T", ())'), "no kind"),
     "an action with an unknown job": (hook("actions", 'Action("a.b", "T", ("node",), job="x")'), "unknown job 'x'"),

@@ -37,11 +37,15 @@ class BrowseListing(NamedTuple):
 def browsed_backends(catalogue: CatalogueResult, kind: str) -> list[str]:
     """The backends that have a kind page by page."""
     plugins = {
-        status.id
+        status.id: info
         for status in catalogue.plugins
         if status.catalogue and (info := status.catalogue.kind(kind)) is not None and not info.mirrored
     }
-    names = [backend.name for backend in catalogue.backends if backend.plugin in plugins]
+    names = [
+        backend.name
+        for backend in catalogue.backends
+        if backend.plugin in plugins and plugins[backend.plugin].of_type(backend.type)
+    ]
     return list(dict.fromkeys([CORE, *names] if CORE in plugins else names))
 
 

@@ -45,11 +45,12 @@ def kind_words(known: CatalogueResult) -> dict[str, str]:
 def child_kinds(known: CatalogueResult, resource: Resource) -> ChildKinds:
     """The kinds that lie below a resource: those of its backend's plugin, and of the core."""
     owner = plugin_of(known, resource.backend)
+    backend_type = next((each.type for each in known.backends if each.name == resource.backend), "")
     found: dict[str, KindInfo] = {}
     for status in known.plugins:
         if status.catalogue is not None and status.id in (owner, CORE):
             for kind in status.catalogue.kinds:
-                if kind.parent_kind == resource.kind:
+                if resource.kind in kind.parent_kinds and kind.of_type(backend_type):
                     found.setdefault(kind.id, kind)
     return ChildKinds(
         tuple(kind for kind in found.values() if kind.mirrored),
@@ -66,8 +67,10 @@ def plugin_of(known: CatalogueResult, backend: str) -> str:
 
 def browsing_backend(known: CatalogueResult, kind: str, wanted: str) -> str:
     """The backend whose rows of a browsed kind are shown; raises UsageError when that is not clear."""
-    owners = {status.id for status in known.plugins if status.catalogue and status.catalogue.kind(kind)}
-    having = [each.name for each in known.backends if each.plugin in owners]
+    owners = {
+        status.id: found for status in known.plugins if status.catalogue and (found := status.catalogue.kind(kind))
+    }
+    having = [each.name for each in known.backends if each.plugin in owners and owners[each.plugin].of_type(each.type)]
     title = kind_title(known, kind).lower()
     if wanted:
         if wanted not in having:

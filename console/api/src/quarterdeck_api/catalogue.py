@@ -47,13 +47,28 @@ class Column(Struct, frozen=True, omit_defaults=True):
 
 
 class KindInfo(Struct, frozen=True, omit_defaults=True):
-    """A kind: mirrored in the store, or browsed page by page."""
+    """A kind: mirrored in the store, or browsed page by page.
+
+    Its resources lie below those of `parent_kind`, and below those of `also_below` too. With `backend_types` only backends of these types
+    have the kind (empty: all of the plugin).
+    """
 
     id: str
     title: str
     columns: tuple[Column, ...] = ()
     mirrored: bool = True
     parent_kind: str = ""
+    also_below: tuple[str, ...] = ()
+    backend_types: tuple[str, ...] = ()
+
+    @property
+    def parent_kinds(self) -> tuple[str, ...]:
+        """Every kind below whose resources it lies."""
+        return (self.parent_kind, *self.also_below) if self.parent_kind else self.also_below
+
+    def of_type(self, backend_type: str) -> bool:
+        """Whether backends of the type have the kind."""
+        return not self.backend_types or backend_type in self.backend_types
 
 
 class BackendTypeInfo(Struct, frozen=True, omit_defaults=True):

@@ -24,13 +24,15 @@ class BackendType(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """A kind of the plugin's own, or its columns of a shared kind (then `title` may stay empty)."""
+    """A kind of the plugin's own, or its columns of a shared kind (then `title` may stay empty). Fields: see KindInfo."""
 
     id: str
     title: str = ""
     columns: tuple[Column, ...] = ()
     mirrored: bool = True
     parent_kind: str = ""
+    also_below: tuple[str, ...] = ()
+    backend_types: tuple[str, ...] = ()
 
 
 class Action(Struct, frozen=True):

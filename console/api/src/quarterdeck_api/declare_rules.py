@@ -143,10 +143,13 @@ def _kind_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
     for kind in catalogue.kinds:
         if not kind.title:
             yield _fault(f"kind {kind.id!r} has no title", "give it one; only shared kinds may go without")
-        if kind.parent_kind and kind.parent_kind not in known:
-            yield _fault(
-                f"kind {kind.id!r} has the unknown parent kind {kind.parent_kind!r}", nearest(kind.parent_kind, known)
-            )
+        for parent in kind.parent_kinds:
+            if parent not in known:
+                yield _fault(f"kind {kind.id!r} has the unknown parent kind {parent!r}", nearest(parent, known))
+        types = [each.id for each in catalogue.backend_types]
+        for wanted in kind.backend_types:
+            if wanted not in types:
+                yield _fault(f"kind {kind.id!r} is of the unknown backend type {wanted!r}", nearest(wanted, types))
         yield from _duplicates(f"column of kind {kind.id!r}:", [column.id for column in kind.columns])
         for column in kind.columns:
             if not _COLUMN_ID.fullmatch(column.id):

@@ -66,21 +66,26 @@ async def _places(subject: Subject) -> list[tuple[KindInfo, str]]:
     for resource in resources(subject).values():
         known.setdefault(resource.kind, resource.address)
     waiting = [kind for kind in subject.catalogue.kinds if not kind.mirrored]
-    while waiting:
-        ready = [kind for kind in waiting if not kind.parent_kind or kind.parent_kind in known]
+    asked: list[tuple[KindInfo, str]] = []
+    while True:
+        ready = [(kind, parent) for kind in waiting for parent in _parents(kind, known) if (kind, parent) not in asked]
         if not ready:
             break  # There is nothing below which the others could be.
-        for kind in ready:
-            waiting.remove(kind)
-            parent = known.get(kind.parent_kind, "") if kind.parent_kind else ""
+        for kind, parent in ready:
+            asked.append((kind, parent))
             try:
                 first = await _page(subject, BrowseRequest(subject.name, kind.id, parent, limit=1))
             except UnsupportedError:
-                continue  # This type of backend has none of this kind.
+                continue  # This type of backend has none of this kind, or none there.
             found.append((kind, parent))
             if first.resources:
-                known[kind.id] = first.resources[0].address
+                known.setdefault(kind.id, first.resources[0].address)
     return found
+
+
+def _parents(kind: KindInfo, known: dict[str, str]) -> list[str]:
+    """Below what a kind can be looked at: one resource of each parent kind, or nothing when it needs none."""
+    return [known[each] for each in kind.parent_kinds if each in known] if kind.parent_kinds else [""]
 
 
 async def _walk(subject: Subject, kind: str, parent: str, where: str) -> list[Page]:
