@@ -118,6 +118,11 @@ class Console:
         """Whether `--json` was given: then standard output takes JSON only. `table` and `json` obey it by themselves."""
         return self._options.as_json
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether `--yes` was given, for what a command does by itself; what `do` asks for is confirmed by it anyway."""
+        return self._options.confirmed
+
     def get(self, kind: str, backend: str = "", filter: str = "", wait: float = 5.0) -> GetResult:
         """Resources of a kind as they are now; waits at most `wait` seconds for backends that have not said everything yet."""
         return self._line.call(GET, GetParams(kind, backend, filter, wait), wait + ANSWER_TIMEOUT)

@@ -6,10 +6,11 @@ from quarterdeck_ainode.forecast_parameters import ForecastParameters
 from quarterdeck_ainode.iotdb import declared_data, declared_kinds, declared_operations, declared_workbench
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.samples import SAMPLES
+from quarterdeck_ainode.serving import declared_serving
 from quarterdeck_ainode.tune_parameters import TuneParameters
 from quarterdeck_api import API_VERSION
 from quarterdeck_api.catalogue import CheckInfo, Column, ColumnType, PluginInfo, RunsIn
-from quarterdeck_api.declarations import Action, BackendType, JobType, Kind, Sample
+from quarterdeck_api.declarations import Action, BackendType, Command, JobType, Kind, ProcessType, Sample
 from quarterdeck_api.hooks import hookimpl
 
 #: Imported by a worker before it is ready: what every forecast needs (measured: without them the first takes two seconds longer).
@@ -179,6 +180,18 @@ def quarterdeck_jobs() -> list[JobType]:
         *declared_workbench.JOBS,
         *declared_data.JOBS,
     ]
+
+
+@hookimpl
+def quarterdeck_processes() -> list[ProcessType]:
+    """Our AINode, kept running by the runtime."""
+    return list(declared_serving.PROCESSES)
+
+
+@hookimpl
+def quarterdeck_commands() -> list[Command]:
+    """Our AINode in the foreground, and taking it out of its cluster."""
+    return list(declared_serving.COMMANDS)
 
 
 @hookimpl

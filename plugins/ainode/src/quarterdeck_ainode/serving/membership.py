@@ -23,6 +23,8 @@ LOOK_SECONDS = 5.0
 #: Seconds between trials to join: the first pause, and the longest.
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+#: And after the cluster has refused the node.
+REFUSED_PAUSE = 15.0
 #: A trial that fails as the one before is told again after so many seconds.
 _TELL_SECONDS = 30.0
 _FORGOTTEN_PAUSE = 0.1
@@ -139,8 +141,10 @@ class Membership:
                 pause = min(pause * 1.6, LONGEST_PAUSE)
                 continue
             except QuarterdeckError as error:
+                # Whoever is in the way may be removed; a node that is managed waits for that.
                 self._set(Standing(MemberState.REFUSED, error.message, error=error))
-                return False
+                self._ended.wait(REFUSED_PAUSE)
+                continue
             self._folder.write(joined.record)
             words = "is" if joined.how is JoinedAs.NEW else f"{joined.how.value} and is"
             _log.info(

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -208,10 +209,13 @@ def advertised(parameters: ServerParameters, config_nodes: tuple[Address, ...]) 
             ) from error
 
 
-def default_data_folder() -> Path:
-    """One below the user's data folder."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "quarterdeck-ainode"
+def default_data_folder(config_node: Address, variables: Mapping[str, str]) -> Path:
+    """One for each cluster: below the instance's home when one is selected, else in the user's data folder."""
+    base = variables.get("XDG_DATA_HOME", "")
+    share = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    home = variables.get("QUARTERDECK_HOME", "")
+    above = Path(home).expanduser() / "ainode" if home else share / "quarterdeck-ainode"
+    return above / re.sub(r"[^A-Za-z0-9.-]", "-", f"{config_node.host}-{config_node.port}")
 
 
 def engine_settings(parameters: ServerParameters, folder: Path, time_unit: str) -> EngineSettings:
@@ -233,7 +237,9 @@ def engine_settings(parameters: ServerParameters, folder: Path, time_unit: str) 
 
 def node_folder_path(parameters: ServerParameters) -> Path:
     """The node's data folder."""
-    return Path(parameters.data).expanduser().absolute() if parameters.data else default_data_folder()
+    if parameters.data:
+        return Path(parameters.data).expanduser().absolute()
+    return default_data_folder(config_node_addresses(parameters.config_node)[0], os.environ).absolute()
 
 
 def open_folder(parameters: ServerParameters) -> NodeFolder:

@@ -24,7 +24,10 @@ class ServerParameters(Struct, frozen=True, kw_only=True):
     ] = ""
     cluster_name: Annotated[str, Meta(description="The cluster must have this name; empty: any.")] = ""
     data: Annotated[
-        str, Meta(description="The folder for the node's id and users' models; empty: one in the user's data folder.")
+        str,
+        Meta(
+            description="The folder for the node's id and users' models; empty: one for each cluster, in the user's data folder."
+        ),
     ] = ""
     workers: Annotated[int, Meta(ge=0, le=256, description="Processes that compute; 0: one for each processor.")] = 0
     queue: Annotated[int, Meta(ge=0, le=10_000, description="Requests that may wait while all workers compute.")] = 64
@@ -42,3 +45,28 @@ class ServerParameters(Struct, frozen=True, kw_only=True):
     authority: Annotated[
         str, Meta(description="Certificates of the authority (PEM) that all nodes must have theirs from.")
     ] = ""
+
+
+class ServeParameters(ServerParameters, frozen=True, kw_only=True):
+    """Options of `quarterdeck ainode serve`."""
+
+    wait: Annotated[float, Meta(ge=0, description="Seconds to wait for the cluster; 0: for ever.")] = 60.0
+    managed: Annotated[bool, Meta(description="Have the runtime keep it as a process, instead of serving here.")] = (
+        False
+    )
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="The managed process's name.")] = (
+        "our-ainode"
+    )
+    backend: Annotated[str, Meta(description="The backend that the managed process belongs to.")] = "ainode"
+
+
+class DeregisterParameters(Struct, frozen=True, kw_only=True):
+    """Options of `quarterdeck ainode deregister`: those by which a node finds its folder and its cluster."""
+
+    config_node: Annotated[str, Meta(description="ConfigNodes, host:port with commas between them.")] = (
+        "127.0.0.1:10710"
+    )
+    data: Annotated[str, Meta(description="The node's data folder; empty: the one for that cluster.")] = ""
+    certificate: Annotated[str, Meta(description="This node's certificate (PEM), when the cluster uses TLS.")] = ""
+    key: Annotated[str, Meta(description="Its private key (PEM); empty: it is in the certificate's file.")] = ""
+    authority: Annotated[str, Meta(description="Certificates of the authority (PEM).")] = ""
