@@ -60,6 +60,10 @@ def test_a_file_goes_in_is_looked_at_and_comes_out_again(client: Any, instance: 
     with pytest.raises(NotFoundError):
         client.describe("core/row/hours#501")
 
+    said = {"source": "plant/series/root.a.b", "title": "Hours of a day"}
+    told = succeed(client, "dataset.import", file=str(source), time="t", name="told", **said)
+    assert (told["source"], told["title"]) == ("plant/series/root.a.b", "Hours of a day")
+
     target = tmp_path / "out.parquet"
     assert succeed(client, "dataset.export", "core/dataset/hours", file=str(target))["rows"] == COUNT
     assert pq.read_table(target).num_rows == COUNT

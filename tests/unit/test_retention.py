@@ -11,6 +11,7 @@ from quarterdeck.config.paths import InstancePaths, instance_paths
 from quarterdeck.config.settings import RuntimeSettings
 from quarterdeck.runtime.borders import JobRequest
 from quarterdeck.runtime.database import open_database
+from quarterdeck.runtime.jobs.artefacts import work_folder
 from quarterdeck.runtime.jobs.queue import JobQueue
 from quarterdeck.runtime.journal import Journal
 from quarterdeck.runtime.retention import Kept, Retention, kept
@@ -37,6 +38,7 @@ class Bench:
         folder = self.paths.artefacts / str(number)
         folder.mkdir(parents=True)
         (folder / "result.csv").write_text("x")
+        work_folder(self.paths, number).mkdir(parents=True)
         logs = self.paths.logs / "jobs"
         logs.mkdir(parents=True, exist_ok=True)
         for name in (f"{number}.1.log", f"{number}.1.log.1"):
@@ -81,6 +83,7 @@ def test_the_newest_jobs_are_kept_and_of_the_others_nothing_is_left(bench: Bench
     assert bench.jobs() == numbers[-3:]
     assert sorted(bench.gone) == sorted(f"core/job/{number}" for number in numbers[:-3])
     assert {each.name for each in bench.paths.artefacts.iterdir()} == {str(number) for number in numbers[-3:]}
+    assert {each.name for each in bench.paths.spool.iterdir()} == {str(number) for number in numbers[-3:]}
     logs = {each.name.partition(".")[0] for each in (bench.paths.logs / "jobs").iterdir()}
     assert logs == {str(number) for number in numbers[-3:]}
     for table, column in (("job_event", "job"), ("job_dataset", "job")):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import RuntimeSettings
 from quarterdeck.runtime.database import StateWriteError, transaction
-from quarterdeck.runtime.jobs.artefacts import remove_artefacts
+from quarterdeck.runtime.jobs.artefacts import remove_artefacts, remove_work
 from quarterdeck_api.resources import CORE, Address
 
 _log = logging.getLogger(__name__)
@@ -102,6 +102,7 @@ class Retention:
         for number in numbers:
             # The files first: a job whose files are gone is found again after a crash, files without a job are not.
             remove_artefacts(self._paths, number)
+            remove_work(self._paths, number)
             for log in (self._paths.logs / "jobs").glob(f"{number}.*.log*"):
                 log.unlink(missing_ok=True)
         if numbers:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from quarterdeck_api.errors import JobCancelledError, UsageError
 from quarterdeck_api.host_protocol import JOB_CHECKPOINT, JOB_PROGRESS, JobCheckpoint, JobProgress
 from quarterdeck_api.jobs import ArtefactFile, DatasetLocation, JobResult, JobSpec, JobState, JobStep, StepBlock
-from quarterdeck_api.spool import RESULT_FILE
+from quarterdeck_api.spool import RESULT_FILE, work_folder
 from quarterdeck_api.wire import Method, encode_value
 
 P = TypeVar("P")
@@ -192,6 +192,12 @@ class RunningJob:
         with self._lock:
             self._artefacts[name] = (media_type, title or name)
         return folder / name
+
+    def work_folder(self) -> Path:
+        """A folder that all attempts at the job share; it is made when it is not there."""
+        folder = work_folder(self._spec)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def dataset(self, address: str) -> DatasetLocation:
         """Where a dataset named in the parameters lies; UsageError for any other."""

@@ -278,6 +278,14 @@ class JobReporting(Protocol):
         """Where to write an artefact's file; it is kept when the attempt's result is recorded."""
         ...
 
+    def work_folder(self) -> Path:
+        """A folder of the job that all its attempts share, for what a later one need not do again; it is made when it is not there.
+
+        It goes when the job has succeeded, was cancelled or is forgotten. What an attempt was writing when it was killed lies there half
+        done, so only what the checkpoint names counts.
+        """
+        ...
+
     def dataset(self, address: str) -> DatasetLocation:
         """Where a dataset named in the parameters lies."""
         ...
@@ -323,6 +331,13 @@ class HostJobContext(JobReporting, Protocol):
 
     async def call(self, function: Callable[[], R], timeout: float) -> R:
         """Runs a blocking function in the host's pool of threads, at most `timeout` seconds; raises CallTimeoutError after that."""
+        ...
+
+    async def commit(self, value: object) -> None:
+        """Keeps a checkpoint as `checkpoint` does, and returns once the runtime has committed it; raises when it has not.
+
+        For what must not happen twice: whatever is done after it, the next attempt knows that it may have been done.
+        """
         ...
 
     async def map(

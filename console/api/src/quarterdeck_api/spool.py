@@ -13,6 +13,11 @@ RESULT_FILE = "result.json"
 _decoder = msgspec.json.Decoder(JobResult)
 
 
+def work_folder(spec: JobSpec) -> Path:
+    """What all attempts at a job share: beside their spool folders, by the job's number."""
+    return Path(spec.spool_folder).with_name(str(spec.job))
+
+
 def write_result(spec: JobSpec, result: JobResult) -> None:
     """Stores the result in the attempt's spool folder: all of it and its artefacts are on the disk afterwards, or none of it is visible.
 

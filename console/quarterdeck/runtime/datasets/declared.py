@@ -15,6 +15,8 @@ _IMPORT: JsonSchema = {
         "frequency": {"type": "string", "default": "", "description": "The spacing (MS, h, D…); inferred when empty."},
         "time_zone": {"type": "string", "default": "", "description": "The IANA zone of times that carry no offset."},
         "replace": {"type": "boolean", "default": False, "description": "Replace a dataset of that name."},
+        "source": {"type": "string", "default": "", "description": "Where the rows come from; the file when empty."},
+        "title": {"type": "string", "default": "", "description": "What the dataset is; its name when empty."},
     },
     "required": ["file", "time"],
 }

@@ -30,6 +30,8 @@ class ImportParameters(msgspec.Struct, frozen=True):
     frequency: str = ""
     time_zone: str = ""
     replace: bool = False
+    source: str = ""
+    title: str = ""
 
 
 def import_file(context: JobContext) -> JobValue:
@@ -48,7 +50,7 @@ def import_file(context: JobContext) -> JobValue:
         time_zone=asked.time_zone,
         target=asked.target,
     )
-    return _import(context, plan, asked.name, source=asked.file)
+    return _import(context, plan, asked.title or asked.name, source=asked.source or asked.file)
 
 
 def import_sample(context: JobContext) -> JobValue:

@@ -16,6 +16,11 @@ def spool_folder(paths: InstancePaths, job: int, token: int) -> Path:
     return paths.spool / f"{job}.{token}"
 
 
+def work_folder(paths: InstancePaths, job: int) -> Path:
+    """What all attempts at a job share."""
+    return paths.spool / str(job)
+
+
 def lease_path(paths: InstancePaths, job: int, token: int) -> Path:
     """The file that is locked while the attempt's process lives."""
     return paths.leases / f"{job}.{token}"
@@ -69,6 +74,20 @@ def remove_spool(paths: InstancePaths, job: int, token: int) -> None:
     """Removes what an attempt left, its spool folder and its lease; called once its result is committed or outdated."""
     _remove_tree(spool_folder(paths, job, token))
     lease_path(paths, job, token).unlink(missing_ok=True)
+
+
+def discard_work(paths: InstancePaths, job: int, token: int) -> None:
+    """Lets what all attempts shared go with what the last one left, at once for a new attempt that may begin. Raises OSError."""
+    shared = work_folder(paths, job)
+    if shared.exists():
+        left = spool_folder(paths, job, token)
+        left.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shared.rename(left / "work")
+
+
+def remove_work(paths: InstancePaths, job: int) -> None:
+    """Removes what all attempts at a job shared."""
+    _remove_tree(work_folder(paths, job))
 
 
 def check_file_name(name: str) -> None:

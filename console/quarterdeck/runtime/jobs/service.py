@@ -13,6 +13,7 @@ from quarterdeck.runtime.borders import JobEnvironment, JobParent, JobRequest, J
 from quarterdeck.runtime.database import StateWriteError
 from quarterdeck.runtime.jobs.artefacts import (
     artefact_paths,
+    discard_work,
     keep_artefacts,
     lease_path,
     log_path,
@@ -210,6 +211,11 @@ class JobService:
         except StateWriteError as error:
             _log.warning("job %d goes on without this checkpoint: %s. %s", checkpoint.job, error.message, error.remedy)
 
+    def commit_checkpoint(self, job: int, token: int, value: Any, done: Mapping[str, Any]) -> None:
+        """Commits a checkpoint; raises RefusedError for an outdated attempt, and StateWriteError."""
+        if not self._queue.checkpoint(job, token, value, done):
+            raise RefusedError(f"attempt {token} of job {job} is no longer the one that runs", "end it")
+
     def on_ended(self, job: int, token: int) -> None:
         """A result lies in the spool folder: commits it."""
         missing = ErrorReport("lost", f"job {job} said that it ended, but left no result", "read its log", "")
@@ -233,6 +239,7 @@ class JobService:
         try:
             if self._queue.is_current(job, token):
                 self._record(job, token, error, retry=retry, blameless=blameless)
+                self._discard_work(job, token)
             self._cleaning.remove(job, token)
         except StateWriteError as failure:
             _log.warning("the end of job %d is not recorded yet: %s. %s", job, failure.message, failure.remedy)
@@ -366,6 +373,15 @@ class JobService:
             raise
         except QuarterdeckError as refused:
             self._queue.finish(job, token, JobResult(job, token, JobState.FAILED, error=refused.report()))
+
+    def _discard_work(self, job: int, token: int) -> None:
+        """What attempts have shared is of use to those that may still come."""
+        if self._queue.summary(job).state not in (JobState.SUCCEEDED, JobState.CANCELLED):
+            return
+        try:
+            discard_work(self._paths, job, token)
+        except OSError as error:
+            _log.warning("what the attempts at job %d have shared stays until it is forgotten: %s", job, error)
 
     def _keep_steps(self, attempt: Attempt) -> None:
         steps = tuple(attempt.steps)

@@ -85,6 +85,9 @@ def _begin(context: JobContext, step: int) -> None:
 
 
 def _end(context: JobContext, first: int) -> JobValue:
+    if context.spec.parameters.get("work", False):
+        (context.work_folder() / f"by-attempt-{context.spec.token}").touch()
+        context.log("shared: " + " ".join(sorted(each.name for each in context.work_folder().iterdir())))
     if context.spec.parameters.get("crash", False):
         os.kill(os.getpid(), signal.SIGKILL)
     if context.spec.parameters.get("fail", False):

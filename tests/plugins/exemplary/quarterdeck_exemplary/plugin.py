@@ -36,6 +36,7 @@ class Sleep(Struct):
     fail: Annotated[bool, Meta(description="End with an error.")] = False
     crash: Annotated[bool, Meta(description="Kill the process that runs the job.")] = False
     artefact: Annotated[bool, Meta(description="Leave a file.")] = False
+    work: Annotated[bool, Meta(description="Leave something for later attempts.")] = False
     trail: Annotated[str, Meta(description="A folder in which attempts write down that they begin and end.")] = ""
 
 
