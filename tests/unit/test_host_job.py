@@ -13,10 +13,11 @@ from quarterdeck_api.host.host_job import MAP_THREADS, HostJob, LoopChannel
 from quarterdeck_api.host.pool import CallPool
 from quarterdeck_api.host_protocol import Ask, JobCheckpoint, JobProgress
 from quarterdeck_api.job_context import FileLog
+from quarterdeck_api.job_requests import JobCheckpointCommit
 from quarterdeck_api.jobs import JobSpec, JobState
 from quarterdeck_api.process_requests import ProcessReadiness
 from quarterdeck_api.processes import ControlMessage
-from quarterdeck_api.wire import encode_value
+from quarterdeck_api.wire import Nothing, decode_value, encode_value
 
 PATIENCE = 60.0
 
@@ -68,6 +69,22 @@ def run(tmp_path: Path) -> Callable[..., None]:
         asyncio.run(all_of_it())
 
     return start
+
+
+def test_a_commit_is_a_checkpoint_that_the_runtime_has_answered_to(run: Callable[..., None]) -> None:
+    async def work(bench: Bench) -> None:
+        bench.answers.append(Nothing())
+        bench.job.finish_step("plan")
+        await bench.job.commit({"statement": "LOAD"})
+        await asyncio.sleep(0)
+        [(asked, changes)] = bench.asked
+        assert (asked.method, changes) == ("job.commit", False)
+        assert decode_value(asked.params, JobCheckpointCommit) == JobCheckpointCommit(
+            {"statement": "LOAD"}, {"plan": True}
+        )
+        assert bench.sent[-1] == JobCheckpoint(1, 2, {"statement": "LOAD"}, {"plan": True})
+
+    run(work)
 
 
 def test_a_map_runs_in_threads_a_few_at_once_and_keeps_the_order(run: Callable[..., None]) -> None:

@@ -59,7 +59,7 @@ from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.host_protocol import ASK, HOST_FINDINGS, Ask
-from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT
+from quarterdeck_api.job_requests import JOB_COMMIT, JOB_SUBMIT, JOB_WAIT
 from quarterdeck_api.protocol import DO, GET, BackendState, ConfigurationState, DoParams, DoResult, JobRecord
 from quarterdeck_api.resources import CORE
 
@@ -179,6 +179,7 @@ class Application:
         self._processes.answer(self._asking)
         self._asking.on_job(JOB_SUBMIT, job_asking.submit)
         self._asking.on_job(JOB_WAIT, job_asking.wait)
+        self._asking.on_job(JOB_COMMIT, job_asking.commit)
         self._hosts.routes.on_request(ASK, self._asking.answer)
         self._workers.asking, self._workers.waits = self._answer_worker, self._jobs.waits
         needs = DatasetNeeds(self._datasets, self._jobs)

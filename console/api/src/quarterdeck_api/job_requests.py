@@ -24,7 +24,15 @@ class JobAddress(Struct, frozen=True):
     address: str
 
 
+class JobCheckpointCommit(Struct, frozen=True):
+    """A checkpoint, with the steps that are done, that the asking attempt wants to know committed before it goes on."""
+
+    value: Any
+    done: dict[str, Any]
+
+
 JOB_SUBMIT = Method("job.submit", JobSubmission, JobAddress)
 JOB_WAIT = Method("job.wait", JobAddress, JobOutcome)
+JOB_COMMIT = Method("job.commit", JobCheckpointCommit, Nothing)
 #: From a guard to its worker: another runtime has come; what was asked of the one before may be lost.
 RUNTIME_CHANGED = Method("runtime.changed", Nothing, Nothing)

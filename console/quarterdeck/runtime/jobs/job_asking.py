@@ -1,4 +1,4 @@
-"""What attempts at jobs ask of the runtime for themselves: to start other jobs, and to wait for them."""
+"""What attempts at jobs ask of the runtime for themselves: to start other jobs, to wait for them, and to commit a checkpoint."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,14 +8,15 @@ from quarterdeck.runtime.borders import JobParent
 from quarterdeck.runtime.jobs.rows import job_address
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck_api.errors import QuarterdeckError, RefusedError, UsageError, error_from_report
-from quarterdeck_api.job_requests import JobAddress, JobSubmission
+from quarterdeck_api.job_requests import JobAddress, JobCheckpointCommit, JobSubmission
 from quarterdeck_api.jobs import JobOutcome, JobState
 from quarterdeck_api.protocol import DoParams, DoResult
 from quarterdeck_api.resources import CORE, Address
+from quarterdeck_api.wire import Nothing
 
 
 class JobAsking:
-    """Answers JOB_SUBMIT and JOB_WAIT; `do` carries out a request that starts a job as the child of another."""
+    """Answers JOB_SUBMIT, JOB_WAIT and JOB_COMMIT; `do` carries out a request that starts a job as the child of another."""
 
     def __init__(self, jobs: JobService, do: Callable[[str, DoParams, JobParent], Awaitable[DoResult]]) -> None:
         self._jobs = jobs
@@ -54,6 +55,11 @@ class JobAsking:
         if not outcome.job:
             raise QuarterdeckError(f"{wanted.action} started no job: {outcome.message}", "see `quarterdeck journal`")
         return JobAddress(outcome.job)
+
+    async def commit(self, asker: JobAsker, wanted: JobCheckpointCommit) -> Nothing:
+        """Commits a checkpoint; raises RefusedError for an attempt that is outdated, and what kept it from being written."""
+        self._jobs.commit_checkpoint(asker.job, asker.token, wanted.value, wanted.done)
+        return Nothing()
 
     async def wait(self, asker: JobAsker | None, job: JobAddress) -> JobOutcome:
         """Answers when the job has ended, to a job or (None) to a client; raises UsageError for the asker itself, and NotFoundError."""

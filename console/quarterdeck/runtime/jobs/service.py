@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,7 @@ from quarterdeck.runtime.jobs.secret_fields import require_references, with_secr
 from quarterdeck.runtime.jobs.view import JOB_COLUMNS, job_resource
 from quarterdeck.runtime.jobs.waiting import JobWaiting
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus, RunsIn
-from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
+from quarterdeck_api.errors import ErrorReport, QuarterdeckError, RefusedError, UnreachableError
 from quarterdeck_api.host_protocol import JobCheckpoint, JobProgress
 from quarterdeck_api.jobs import JobResult, JobSpec, JobState
 from quarterdeck_api.protocol import JobRecord

@@ -8,7 +8,14 @@ from quarterdeck_api.errors import CallTimeoutError
 from quarterdeck_api.host.pool import CallAbandonedError, CallNotStartedError, CallPool
 from quarterdeck_api.host_protocol import ASK, Ask
 from quarterdeck_api.job_context import FileLog, RunningJob
-from quarterdeck_api.job_requests import JOB_SUBMIT, JOB_WAIT, JobAddress, JobSubmission
+from quarterdeck_api.job_requests import (
+    JOB_COMMIT,
+    JOB_SUBMIT,
+    JOB_WAIT,
+    JobAddress,
+    JobCheckpointCommit,
+    JobSubmission,
+)
 from quarterdeck_api.jobs import HostJobProcesses, HostJobSubmitter, JobOutcome, JobSpec
 from quarterdeck_api.process_asks import ANSWER_MARGIN, READY_LOOK
 from quarterdeck_api.process_requests import (
@@ -82,6 +89,11 @@ class HostJob(RunningJob):
             raise CallTimeoutError(
                 f"a call of job {self.spec.job} did not end within {timeout:g} s", "retry the job", self.spec.address
             ) from None
+
+    async def commit(self, value: object) -> None:
+        """Keeps a checkpoint and returns once the runtime has committed it; raises what kept it from that."""
+        self.checkpoint(value)
+        await self.ask(JOB_COMMIT, JobCheckpointCommit(value, dict(self._done)))
 
     async def map(
         self,
