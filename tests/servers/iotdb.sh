@@ -51,7 +51,8 @@ check_tools() {
 maven() {
     local attempt
     for attempt in 1 2 3; do
-        mvn --batch-mode --no-transfer-progress --update-snapshots "-Dmaven.repo.local=$scratch/repository" "$@" >> "$log" 2>&1 < /dev/null && return
+        (cd "$scratch" && mvn --batch-mode --no-transfer-progress --update-snapshots "-Dmaven.repo.local=$scratch/repository" "$@") \
+            >> "$log" 2>&1 < /dev/null && return
         echo "attempt $attempt failed: $(grep '^\[ERROR\]' "$log" | tail -n 1)"
         sleep $((attempt * 5))
     done
@@ -59,7 +60,6 @@ maven() {
 }
 
 unpack_source() {
-    rm -rf "$scratch/source"
     maven "$dependency_plugin:unpack" "-Dartifact=org.apache.iotdb:iotdb-parent:$version:zip:source-release" "-DoutputDirectory=$scratch/source"
     # An extension that reports builds to a server of its maker.
     rm -rf "$scratch/source/apache-iotdb-$version/.mvn"
@@ -92,7 +92,6 @@ collect_jars() {
   </dependencies>
 </project>
 POM
-    rm -rf "$scratch/complete"
     maven --file "$scratch/run/pom.xml" "$dependency_plugin:copy-dependencies" -DincludeScope=runtime "-DoutputDirectory=$scratch/complete/lib"
     mkdir "$scratch/complete/conf"
     find "$scratch/source" -path '*/src/assembly/resources/conf/iotdb-system.properties.template' -exec cp {} "$scratch/complete/conf" \;
@@ -108,6 +107,7 @@ install() {
     [ ! -d "$installation" ] || { echo "IoTDB $version is installed: $installation"; return; }
     # What an interrupted installation has downloaded is used again; nothing else of it is.
     mkdir -p "$scratch"
+    find "$scratch" -mindepth 1 -maxdepth 1 ! -name repository -exec rm -rf {} +
     : > "$log"
     SECONDS=0
     unpack_source
