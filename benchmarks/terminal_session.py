@@ -47,6 +47,7 @@ KEYS = {
     "space": b" ",
     "ctrl+c": b"\x03",
     "ctrl+s": b"\x13",
+    "ctrl+t": b"\x14",
     "ctrl+u": b"\x15",
 }
 

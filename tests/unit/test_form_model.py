@@ -76,3 +76,43 @@ def test_what_is_right_so_far_is_given_to_whoever_completes() -> None:
     for name, text in (("dataset", "air"), ("horizon", "many"), ("token", "t")):
         form.set_text(names.index(name), text)
     assert form.given() == {"dataset": "air"}
+
+
+def test_a_form_becomes_the_form_of_a_schedule_that_requests_the_same() -> None:
+    filled = form()
+    filled.set_text(0, "airline")
+    filled.set_text(2, "2,1,1")
+    assert filled.schedule_texts() == {
+        "name": "forecast-arima",
+        "action": "model.forecast",
+        "target": "ainode/model/arima",
+        "targets": "",
+        "parameters": '{"dataset": "airline"}',
+        "settings": '{"order": [2, 1, 1]}',
+    }
+
+
+def test_a_form_that_is_wrong_becomes_no_schedule() -> None:
+    with pytest.raises(UsageError, match="dataset is needed"):
+        form().schedule_texts()
+
+
+def test_texts_are_filled_into_the_fields_of_their_names_and_checked() -> None:
+    filled = form()
+    filled.fill({"horizon": "0", "order": "3,1,1", "nothing": "x", "dataset": ""})
+    assert [each.text for each in filled.fields] == ["", "0", "3,1,1", "none"]
+    assert filled.fields[1].error
+    assert not filled.fields[2].error
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("plant/series/root.plant.`Dreh zahl`", "forecast-root-plant-dreh-zahl"),
+        ("plant/series/Ä", "forecast"),
+        ("plant/series/" + "x" * 80, ("forecast-" + "x" * 80)[:63]),
+    ],
+)
+def test_the_schedule_is_called_by_letters_that_such_names_have(address: str, name: str) -> None:
+    action = ActionInfo("series.forecast", "Forecast", ("series",), {"type": "object", "properties": {}})
+    assert make_form(action, [address], action.parameters, None).schedule_texts()["name"] == name

@@ -1,6 +1,6 @@
 """The form of an action: fields validated while typing, the request shown before it is sent, and the same as a command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -38,6 +38,7 @@ _DO_TIMEOUT = 60.0
 
 _NAME_LABEL = "type its name"
 _HINTS = (("enter", "do it"), ("esc", "back"), ("tab", "complete"), ("↑↓", "field"), ("ctrl+n", "next choice"))
+_SCHEDULE_HINT = ("ctrl+t", "at times")
 #: Keys that leave the form also while its fields are not known yet.
 _LEAVING = ("escape",)
 
@@ -61,11 +62,24 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", id="form.leave"),
         Binding("enter,ctrl+s", "send", "do it", id="form.send"),
+        Binding("ctrl+t", "schedule", "at times", id="form.schedule"),
     ]
 
-    def __init__(self, session: Session, palette: Palette, action: ActionInfo, addresses: Sequence[str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        palette: Palette,
+        action: ActionInfo,
+        addresses: Sequence[str],
+        *,
+        schedule_action: ActionInfo | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
+        """With the action that adds schedules the form can be turned into one; `texts` stand in the fields of their names at first."""
         super().__init__()
         self._session = session
+        self._schedule_action = schedule_action
+        self._texts = texts or {}
         self._palette = palette
         self._model = FormModel(action, tuple(addresses))
         self._inputs: list[FieldInput] = []
@@ -122,6 +136,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             # Parameters of its own belong to one resource; several get none of them.
             settings = asked.settings if len(addresses) < 2 else None
             self._model = make_form(action, addresses, asked.parameters, settings)
+            self._model.fill(self._texts)
         except QuarterdeckError as error:
             self._say(f"{error.message}. {error.remedy}".strip(), Health.FAILED)
             self._held = []  # There is no field to type into; esc goes back.
@@ -159,7 +174,8 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
     def on_resize(self) -> None:
         """Leaves the fields at least half of the width, and names as many keys as fit."""
         self._fit_labels()
-        self._help.show(hint_parts(_HINTS, self.size.width, self._palette))
+        hints = (*_HINTS, _SCHEDULE_HINT) if self._schedule_action else _HINTS
+        self._help.show(hint_parts(hints, self.size.width, self._palette))
 
     async def on_form_input_pressed(self, message: FormInput.Pressed) -> None:
         """Types into the field that has the focus now, or does what the key is bound to."""
@@ -228,6 +244,24 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             return
         self._sending = True
         self.run_worker(self._send(), exclusive=True, group="send", exit_on_error=False)
+
+    def action_schedule(self) -> None:
+        """Opens the form of a schedule that requests the same at times; when one was added, this form is done."""
+        if self._held is not None or self._schedule_action is None or self._sending:
+            return
+        for each in self._inputs:
+            self._take_text(each)
+        try:
+            texts = self._model.schedule_texts()
+        except QuarterdeckError as error:
+            self._say(f"{error.message}. {error.remedy}".strip(), Health.FAILED)
+            return
+        form = ActionForm(self._session, self._palette, self._schedule_action, (), texts=texts)
+        self.app.push_screen(form, self._scheduled)
+
+    def _scheduled(self, outcomes: tuple[Outcome, ...] | None) -> None:
+        if outcomes:
+            self.dismiss(outcomes)
 
     async def _send(self) -> None:
         try:

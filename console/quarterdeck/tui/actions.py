@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: The key that an action suggests when it opens a shell on the resource.
 SHELL_KEY = "s"
+#: Actions on schedules, which cannot be scheduled themselves, and the one that adds them.
+_SCHEDULES = "schedule."
+_ADD_SCHEDULE = "schedule.add"
 #: Seconds that a short action may take.
 _DO_TIMEOUT = 60.0
 
@@ -86,7 +89,8 @@ async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[
         if needs_form(action):
             from quarterdeck.tui.action_form import ActionForm
 
-            form = ActionForm(console.session, console.palette, action, addresses)
+            adding = _schedule_action(console.known, action)
+            form = ActionForm(console.session, console.palette, action, addresses, schedule_action=adding)
             outcomes = await console.push_screen_wait(form)
         else:
             request = DoParams(action.id, addresses)
@@ -101,6 +105,14 @@ async def begin_action(console: "ConsoleApp", action: ActionInfo, chosen: tuple[
         return
     if outcomes:
         await _show(console, action, outcomes)
+
+
+def _schedule_action(known: CatalogueResult, action: ActionInfo) -> ActionInfo | None:
+    """The action that adds schedules, unless this one is about schedules itself."""
+    if action.id.startswith(_SCHEDULES):
+        return None
+    found = (each for status in known.plugins for each in (status.catalogue.actions if status.catalogue else ()))
+    return next((each for each in found if each.id == _ADD_SCHEDULE), None)
 
 
 async def begin_shell(console: "ConsoleApp", resource: Resource) -> None:

@@ -1,6 +1,8 @@
 """What a form holds: the fields of an action and of its resource, the text typed so far, and the request that it makes."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.parameters import Field, describe_type, fields, format_value, parse_text
 from quarterdeck_api.protocol import DoParams
+
+#: Letters in a schedule's name.
+_LONGEST_NAME = 63
 
 
 @dataclass
@@ -97,6 +102,31 @@ class FormModel:
             confirmed=confirmed,
             typed_names=typed_names,
         )
+
+    def schedule_texts(self) -> dict[str, str]:
+        """What stands in the form of a schedule that requests the same at times. Raises UsageError when a field is wrong."""
+        wanted = self.request()
+        texts = {"name": _schedule_name(self.action, self.addresses), "action": self.action.id}
+        if self.addresses:
+            texts["target"] = self.addresses[0]
+            texts["targets"] = ",".join(self.addresses[1:])
+        for name, values in (("parameters", wanted.parameters), ("settings", wanted.settings)):
+            if values:
+                texts[name] = json.dumps(values)
+        return texts
+
+    def fill(self, texts: Mapping[str, str]) -> None:
+        """Puts texts into the fields of these names, as if they had been typed."""
+        for index, each in enumerate(self.fields):
+            if texts.get(each.field.name):
+                self.set_text(index, texts[each.field.name])
+
+
+def _schedule_name(action: ActionInfo, addresses: Sequence[str]) -> str:
+    """A name for a schedule of this action, of the letters that such names have."""
+    of = addresses[0].split("/", 2)[2] if addresses else ""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{action.id.rpartition('.')[2]} {of}".lower()).strip("-")
+    return words[:_LONGEST_NAME].strip("-")
 
 
 def default_text(schema_field: Field) -> str:

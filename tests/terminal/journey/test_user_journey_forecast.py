@@ -160,3 +160,25 @@ def test_a_snapshot_shows_a_job_and_asks_no_other_machine_for_fonts(program: Any
     gone = program.run("snapshot", "--address", "core/job/999", "--size", "80x12").stdout
     assert "there is no job 999" in gone
     assert program.run("snapshot", "--address", "nothing").returncode == 2
+
+
+def test_what_a_form_asks_for_is_scheduled_by_one_more_key(program: Any, open_form: OpenForm) -> None:
+    with program.console() as console:
+        open_form(console, "arima")
+        console.type("airline")
+        console.wait_for(r"\$ quarterdeck do model\.forecast ainode/model/arima --dataset airline$")
+        console.press("ctrl+t")
+        console.wait_for(r"Add a schedule")
+        console.wait_for(r"target +ainode/model/arima")
+        console.press("down")
+        console.type("0 2 * * *")
+        console.wait_for(r"02:00")
+        console.press("enter")
+        console.wait_for(r"Forecast: done schedule forecast-arima is added")
+    [schedule] = program.json("schedules")
+    assert schedule["cells"]["action"] == "model.forecast"
+    ran = program.run("schedules", "run", "forecast-arima")
+    assert ran.returncode == 0, ran.stderr
+    wanted = program.json("journal")[0]
+    assert (wanted["action"], wanted["address"]) == ("model.forecast", "ainode/model/arima")
+    assert wanted["parameters"] == {"dataset": "airline"}
