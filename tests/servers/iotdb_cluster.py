@@ -265,8 +265,8 @@ class Cluster:
         try:
             with session.execute_query_statement("SHOW CLUSTER") as rows:
                 found: dict[str, str] = {}
-                while rows.has_next():
-                    cells = [field.get_string_value() for field in rows.next().get_fields()]
+                while (row := rows.next()) is not None:
+                    cells = [field.get_string_value() for field in row.get_fields()]
                     found[cells[1]] = cells[2]
                 return found
         finally:

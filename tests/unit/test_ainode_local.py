@@ -25,7 +25,21 @@ from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.parameters import fields
 from quarterdeck_api.resources import Change, Health, Resource, Synced, Upsert
 
-HEAVY = ("numpy", "pandas", "scipy", "sklearn", "sktime", "statsmodels", "pmdarima", "hmmlearn", "pyarrow")
+HEAVY = (
+    *(
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "sktime",
+        "statsforecast",
+        "statsmodels",
+        "pmdarima",
+        "hmmlearn",
+        "pyarrow",
+    ),
+    *("iotdb", "thrift", "sqlalchemy", "tests"),  # The client of a real server brings a package of that name.
+)
 
 
 class FakeWatch:
@@ -106,6 +120,18 @@ def test_the_host_imports_no_numerical_library() -> None:
         subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60).stdout
     )
     assert not set(HEAVY) & set(found)
+
+
+def test_declaring_imports_no_library_of_a_backend() -> None:
+    program = (
+        "import sys, json\n"
+        "from quarterdeck_api import declare\n"
+        "declaration = declare.run('quarterdeck_ainode.plugin', [])\n"
+        "assert not declaration.error, declaration.error\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert not set(HEAVY) & set(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("model", [model.id for model in MODELS])

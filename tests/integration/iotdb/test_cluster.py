@@ -40,8 +40,8 @@ def values(cluster: Cluster, statement: str) -> list[list[str]]:
     try:
         with session.execute_query_statement(statement) as rows:
             found: list[list[str]] = []
-            while rows.has_next():
-                found.append([field.get_string_value() for field in rows.next().get_fields()])
+            while (row := rows.next()) is not None:
+                found.append([field.get_string_value() for field in row.get_fields()])
             return found
     finally:
         session.close()
