@@ -257,3 +257,20 @@ def test_datasets_and_their_columns_are_completed(bench: Bench) -> None:
     assert choices("column", dataset="lynx") == ["trappings"]
     assert choices("column", dataset="nothing") == []
     assert choices("column") is None and choices("x", dataset="air") is None
+
+
+def test_a_dataset_that_is_to_be_made_must_not_be_there(bench: Bench) -> None:
+    bench.keep("air")
+    needs = DatasetNeeds(bench.catalogue, Submitted())  # type: ignore[arg-type]
+    properties = {"name": {"type": "string", "format": "new-dataset"}, "replace": {"type": "boolean"}}
+    action = ActionInfo("series.save", "Save", ("series",), {"properties": properties}, job="x")
+    for ask in (needs.check, needs.prepare):
+        ask(action, {"name": "new"})
+        ask(action, {"name": ""})
+        ask(action, {"name": "air", "replace": True})
+        with pytest.raises(RefusedError, match="there is a dataset 'air' already"):
+            ask(action, {"name": "air", "replace": False})
+        with pytest.raises(RefusedError, match="lynx"):
+            ask(action, {"name": "lynx"})
+        with pytest.raises(UsageError, match="cannot be a dataset's name"):
+            ask(action, {"name": "Air 1"})

@@ -296,11 +296,12 @@ class Requests:
 
     async def _preview(self, actor: str, request: DoParams, wanted: Wanted) -> Outcome:
         target = wanted.target
+        if target.action.job:
+            self._needs.check(target.action, wanted.parameters)
         if target.address is not None and target.action.dry_run and target.address.backend != CORE:
             result = await self._perform(target.address, wanted, dry_run=True)
             return Outcome(target.text, "preview", result.message, statement=result.statement, document=result.document)
         if target.action.job:
-            self._needs.check(target.action, wanted.parameters)
             self._core_actions.complete(job_request(request, wanted))
             return Outcome(target.text, "preview", f"would queue a job {target.action.job}")
         shown = ActionResult(f"would do {target.action.id}")

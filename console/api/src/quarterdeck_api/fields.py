@@ -31,6 +31,10 @@ Secret = Annotated[str, Meta(extra_json_schema={"format": "secret"})]
 #: The name of a dataset of the core; the job that it belongs to can read it.
 DatasetName = Annotated[str, Meta(extra_json_schema={"format": "dataset"})]
 
+#: The name of a dataset that a job is to make. One that is there already is refused before the job is queued, unless a parameter
+#: `replace` or `overwrite` beside it is true.
+NewDatasetName = Annotated[str, Meta(extra_json_schema={"format": "new-dataset"})]
+
 #: The address of any resource.
 AnyAddress = Annotated[str, Meta(extra_json_schema={"format": "address"})]
 

@@ -195,7 +195,7 @@ class DatasetCatalogue:
         """Raises RefusedError when there is an imported dataset or a sample of that name."""
         if self.get(name) is not None:
             raise RefusedError(
-                f"there is a dataset {name!r} already", "give another --name, or --replace true", dataset_address(name)
+                f"there is a dataset {name!r} already", "give another name, or replace it", dataset_address(name)
             )
 
     def remove(self, name: str) -> None:

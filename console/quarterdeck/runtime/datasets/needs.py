@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from quarterdeck.runtime.borders import JobRequest
-from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue
+from quarterdeck.runtime.datasets.catalogue import DatasetCatalogue, check_dataset_name
 from quarterdeck.runtime.datasets.job_types import SAMPLE_JOB
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck_api.backend import Choice
@@ -18,6 +18,10 @@ from quarterdeck_api.resources import CORE, Address
 
 #: Names of parameters that hold a column of the dataset beside them.
 _COLUMN_FIELDS = frozenset({"column", "target", "columns"})
+
+
+#: Names of parameters that let a new dataset take the place of one that is there.
+_REPLACING = ("replace", "overwrite")
 
 
 def dataset_fields(action: ActionInfo) -> list[str]:
@@ -34,12 +38,14 @@ class DatasetNeeds:
         self._jobs = jobs
 
     def check(self, action: ActionInfo, parameters: Mapping[str, Any]) -> None:
-        """Raises NotFoundError, with the nearest, when a dataset that is named does not exist."""
+        """Raises NotFoundError, with the nearest, when a dataset that is named does not exist, and RefusedError when one that is to be made does."""
+        self._check_new(action, parameters)
         for text in self._named(action, parameters):
             self._name(text)
 
     def prepare(self, action: ActionInfo, parameters: Mapping[str, Any]) -> tuple[int, ...]:
-        """The numbers of the jobs that have to succeed first because they import samples; empty when all is there."""
+        """The numbers of the jobs that have to succeed first because they import samples; empty when all is there. Raises as `check` does."""
+        self._check_new(action, parameters)
         after: dict[int, None] = {}
         for text in self._named(action, parameters):
             name = self._name(text)
@@ -79,6 +85,17 @@ class DatasetNeeds:
         return tuple(
             Choice(record.name, record.title) for record in self._datasets.all() if record.name.startswith(bare)
         )
+
+    def _check_new(self, action: ActionInfo, parameters: Mapping[str, Any]) -> None:
+        """Better now than when everything is computed."""
+        properties: Mapping[str, Mapping[str, Any]] = action.parameters.get("properties", {})
+        for field, schema in properties.items():
+            name = str(parameters.get(field) or "")
+            if schema.get("format") != "new-dataset" or not name:
+                continue
+            check_dataset_name(name)
+            if not any(parameters.get(each) for each in _REPLACING):
+                self._datasets.refuse_existing(name)
 
     def _named(self, action: ActionInfo, parameters: Mapping[str, Any]) -> list[str]:
         return [str(parameters[name]) for name in dataset_fields(action) if parameters.get(name)]
