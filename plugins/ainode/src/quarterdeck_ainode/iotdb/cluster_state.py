@@ -1,4 +1,4 @@
-"""What a cluster says of itself, as types: nodes, models, AI devices, loaded instances and running queries."""
+"""What a cluster says of itself, as types: nodes, models, AI devices, loaded instances, running queries and settings."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -7,7 +7,23 @@ from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_api.errors import ProtocolError
+
+#: The code of a statement that the user may not make.
+NO_PERMISSION = 803
+#: Ticks of the server's clock in a second, by the name of its precision.
+TICKS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+_PORTS = (
+    ("internal", "internaladdress", "internalport"),
+    ("client", "rpcaddress", "rpcport"),
+    ("data exchange", "internaladdress", "mppport"),
+    ("consensus", "internaladdress", "configconsensusport"),
+    ("schema consensus", "internaladdress", "schemaconsensusport"),
+    ("data consensus", "internaladdress", "dataconsensusport"),
+)
 
 
 class NodeType(Enum):
@@ -16,6 +32,14 @@ class NodeType(Enum):
     CONFIG_NODE = "ConfigNode"
     DATA_NODE = "DataNode"
     AINODE = "AINode"
+
+
+class NodePort(Struct, frozen=True):
+    """A port at which a node listens, and what for."""
+
+    purpose: str
+    host: str
+    port: int
 
 
 class ClusterNode(Struct, frozen=True):
@@ -31,6 +55,7 @@ class ClusterNode(Struct, frozen=True):
     rpc_port: int
     version: str
     build: str
+    ports: tuple[NodePort, ...] = ()
 
 
 class CatalogueModel(Struct, frozen=True):
@@ -51,11 +76,10 @@ class LoadedInstances(Struct, frozen=True):
 
 
 class RunningQuery(Struct, frozen=True):
-    """A query that runs in the cluster. `started` is a Unix time, `elapsed` in seconds."""
+    """A query that runs in the cluster; `elapsed` in seconds. `user` is empty where the server does not say it."""
 
     query_id: str
     statement: str
-    started: float
     elapsed: float
     data_node: int
     client: str
@@ -69,25 +93,22 @@ def read_nodes(client: IotdbClient) -> tuple[ClusterNode, ...]:
 
 def read_models(client: IotdbClient) -> tuple[CatalogueModel, ...]:
     """The models that the AINode knows; raises IotdbError (1011) when there is none."""
-    found = client.rows("SHOW MODELS")
-    return tuple(
-        CatalogueModel(row["modelid"], row["modeltype"], one_spelling(row["category"]), one_spelling(row["state"]))
-        for row in found.texts()
-    )
+    return models_of(_either(client, "SHOW MODELS"))
 
 
 def read_loaded(client: IotdbClient) -> tuple[LoadedInstances, ...]:
     """What is loaded where."""
-    found = client.rows("SHOW LOADED MODELS")
-    counts = next(name for name in (*found.columns, "") if name.lower().startswith("count"))
-    return tuple(
-        LoadedInstances(row["deviceid"], row["modelid"], int(row[counts.lower()] or 0)) for row in found.texts()
-    )
+    return loaded_of(_either(client, "SHOW LOADED MODELS"))
 
 
 def read_devices(client: IotdbClient) -> dict[str, str]:
     """AI device id to type; the type is empty where the server does not say it."""
-    return {row["deviceid"]: row.get("devicetype", "") for row in client.rows("SHOW AI_DEVICES").texts()}
+    return {row["deviceid"]: row.get("devicetype", "") for row in _either(client, "SHOW AI_DEVICES").texts()}
+
+
+def read_queries(client: IotdbClient) -> tuple[RunningQuery, ...]:
+    """The queries that run; an administrator sees those of all users. The table dialect tells whose they are."""
+    return queries_of(client.rows("SHOW QUERIES", dialect=Dialect.TABLE))
 
 
 def read_configuration(client: IotdbClient) -> dict[str, tuple[str, str]]:
@@ -96,9 +117,40 @@ def read_configuration(client: IotdbClient) -> dict[str, tuple[str, str]]:
     return {row["name"]: (row["value"], row["default_value"]) for row in found.texts()}
 
 
+def read_ticks(client: IotdbClient) -> int:
+    """Ticks of the server's time stamps in a second; thousandths where the user may not see the setting."""
+    try:
+        found = client.rows("SHOW VARIABLES")
+    except IotdbError as error:
+        if error.status == NO_PERMISSION:
+            return TICKS["ms"]
+        raise
+    variables = {row["variable"].lower(): row["value"].lower() for row in found.texts()}
+    return TICKS.get(variables.get("timestampprecision", "ms"), TICKS["ms"])
+
+
 def nodes_of(found: Rows) -> tuple[ClusterNode, ...]:
-    """The nodes of an answer to SHOW CLUSTER DETAILS."""
+    """The nodes of an answer to SHOW CLUSTER DETAILS; raises ProtocolError for what is none."""
     return tuple(_node(row) for row in found.texts())
+
+
+def models_of(found: Rows) -> tuple[CatalogueModel, ...]:
+    """The models of an answer to SHOW MODELS."""
+    return tuple(
+        CatalogueModel(row["modelid"], row["modeltype"], one_spelling(row["category"]), one_spelling(row["state"]))
+        for row in found.texts()
+    )
+
+
+def loaded_of(found: Rows) -> tuple[LoadedInstances, ...]:
+    """The instances of an answer to SHOW LOADED MODELS, whose third column has other names in other versions."""
+    counts = next((name.lower() for name in found.columns if name.lower().startswith("count")), "")
+    return tuple(LoadedInstances(row["deviceid"], row["modelid"], int(row.get(counts) or 0)) for row in found.texts())
+
+
+def queries_of(found: Rows) -> tuple[RunningQuery, ...]:
+    """The queries of an answer to SHOW QUERIES of either dialect."""
+    return tuple(_query(row) for row in found.texts())
 
 
 def one_spelling(word: str) -> str:
@@ -106,17 +158,49 @@ def one_spelling(word: str) -> str:
     return word.strip().lower().replace("-", "_")
 
 
+def _either(client: IotdbClient, statement: str) -> Rows:
+    """Asks in the tree dialect, and in the table dialect where the user lacks the tree's privilege: the table dialect has none for models."""
+    try:
+        return client.rows(statement)
+    except IotdbError as error:
+        if error.status != NO_PERMISSION:
+            raise
+        return client.rows(statement, dialect=Dialect.TABLE)
+
+
 def _node(cells: Mapping[str, str]) -> ClusterNode:
     status, _, reason = cells["status"].partition("(")
-    return ClusterNode(
-        int(cells["nodeid"]),
-        NodeType(cells["nodetype"]),
-        status.strip(),
-        reason.removesuffix(")").strip(),
-        cells["internaladdress"],
-        int(cells["internalport"] or 0),
-        cells.get("rpcaddress", ""),
-        int(cells.get("rpcport") or 0),
-        cells.get("version", ""),
-        cells.get("buildinfo", ""),
+    try:
+        return ClusterNode(
+            int(cells["nodeid"]),
+            NodeType(cells["nodetype"]),
+            status.strip(),
+            reason.removesuffix(")").strip(),
+            cells["internaladdress"],
+            int(cells["internalport"] or 0),
+            cells.get("rpcaddress", ""),
+            int(cells.get("rpcport") or 0),
+            cells.get("version", ""),
+            cells.get("buildinfo", ""),
+            tuple(
+                NodePort(purpose, cells[host], int(cells[port]))
+                for purpose, host, port in _PORTS
+                if cells.get(port) and cells.get(host)
+            ),
+        )
+    except ValueError as error:
+        raise ProtocolError(
+            f"the cluster lists a node that is not understood: {error}",
+            "this version of IoTDB may not be supported: see `quarterdeck backend test`",
+        ) from error
+
+
+def _query(cells: Mapping[str, str]) -> RunningQuery:
+    return RunningQuery(
+        cells.get("query_id") or cells.get("queryid", ""),
+        cells["statement"],
+        float(cells.get("elapsed_time") or cells.get("elapsedtime") or 0.0),
+        int(cells.get("datanode_id") or cells.get("datanodeid") or 0),
+        cells.get("client_ip") or cells.get("clientip", ""),
+        cells.get("user", ""),
     )

@@ -9,6 +9,7 @@ import re
 
 from msgspec import Struct
 
+from quarterdeck_ainode.iotdb import quoting
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_api.errors import UsageError
 
@@ -16,7 +17,7 @@ _PART = r'(?:[A-Za-z0-9_]+|"(?:[^"]|"")*")'
 _TAG = rf'{_PART}="(?:[^"]|"")*"'
 _TABLE_SERIES = re.compile(rf"^({_PART})\.({_PART})\.({_PART})(?:\[({_TAG}(?:,{_TAG})*)\])?$")
 _TAGS = re.compile(rf'({_PART})=("(?:[^"]|"")*")')
-_PLAIN = re.compile(r"^[A-Za-z0-9_]+$")
+_PLAIN = re.compile(r"[A-Za-z0-9_]+")
 
 
 class TreeSeries(Struct, frozen=True):
@@ -56,7 +57,7 @@ Series = TreeSeries | TableSeries
 def parse_series(name: str) -> Series:
     """The series of a name; raises UsageError."""
     if name == "root" or name.startswith("root."):
-        return TreeSeries(name)
+        return TreeSeries(quoting.path(name))
     found = _TABLE_SERIES.match(name)
     if found is None:
         raise UsageError(
@@ -68,7 +69,7 @@ def parse_series(name: str) -> Series:
 
 
 def _written(part: str) -> str:
-    return part if _PLAIN.match(part) else _quoted(part)
+    return part if _PLAIN.fullmatch(part) and part != "root" else _quoted(part)
 
 
 def _quoted(text: str) -> str:
