@@ -26,15 +26,3 @@ class LoadSampler:
 def machine_resources() -> tuple[int, int]:
     """Processors and bytes of memory, as a node tells them when it joins."""
     return psutil.cpu_count() or 1, psutil.virtual_memory().total
-
-
-def resident_bytes() -> int:
-    """Memory of this process and of everything that it has started."""
-    me = psutil.Process()
-    total = me.memory_info().rss
-    for child in me.children(recursive=True):
-        try:
-            total += child.memory_info().rss
-        except psutil.Error:
-            continue  # It ended while we counted.
-    return total

@@ -2,10 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
-from time import monotonic
 
-from quarterdeck_ainode.serving.load_sample import resident_bytes
 from quarterdeck_ainode.serving.local_engine import open_engine
 from quarterdeck_ainode.serving.membership import MemberState
 from quarterdeck_ainode.serving.server import AinodeServer, ServerState, open_folder
@@ -17,8 +14,7 @@ from quarterdeck_api.resources import Health
 _log = logging.getLogger(__name__)
 
 _PAUSE = 1.0
-_MEMORY_SECONDS = 10.0
-_UNITS = {"memory": "By", "heartbeat_age": "s"}
+_UNITS = {"heartbeat_age": "s"}
 
 
 def run(process: ManagedProcess) -> None:
@@ -26,14 +22,13 @@ def run(process: ManagedProcess) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     parameters = process.parameters_as(ServerParameters)
     server = AinodeServer(parameters, open_folder(parameters), open_engine)
-    memory = Memory(monotonic)
     try:
         if not _started(process, server):
             return
         while not process.draining and not server.told_to_end:
             if server.standing.state is MemberState.REMOVED:
                 break
-            _report(process, server.state(), memory.bytes())
+            _report(process, server.state())
             server.wait_change(_PAUSE)
         process.health(Health.BUSY, "draining: answering what is under way")
     finally:
@@ -60,25 +55,10 @@ def _started(process: ManagedProcess, server: AinodeServer) -> bool:
     return False
 
 
-class Memory:
-    """Memory of the node with its workers, measured now and then: it means looking at every process of the machine."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._measured = -_MEMORY_SECONDS
-        self._bytes = 0
-
-    def bytes(self) -> int:
-        """As it was ten seconds ago at most."""
-        if self._clock() - self._measured >= _MEMORY_SECONDS:
-            self._measured, self._bytes = self._clock(), resident_bytes()
-        return self._bytes
-
-
-def _report(process: ManagedProcess, state: ServerState, memory: int) -> None:
+def _report(process: ManagedProcess, state: ServerState) -> None:
     health, message = judged(state)
     process.health(health, message)
-    process.telemetry(numbers(state, memory), units(state))
+    process.telemetry(numbers(state), units(state))
 
 
 def judged(state: ServerState) -> tuple[Health, str]:
@@ -98,8 +78,8 @@ def judged(state: ServerState) -> tuple[Health, str]:
             return Health.STOPPED, standing.reason
 
 
-def numbers(state: ServerState, memory: int) -> dict[str, float]:
-    """What is reported, by name; seconds, bytes and counts."""
+def numbers(state: ServerState) -> dict[str, float]:
+    """What is reported, by name; seconds and counts. Memory and processor time are watched by the runtime."""
     engine = state.engine
     found: dict[str, float] = {
         "requests": engine.requests,
@@ -110,7 +90,6 @@ def numbers(state: ServerState, memory: int) -> dict[str, float]:
         "worker_crashes": engine.worker_crashes,
         "connections": state.connections,
         "refused_messages": state.refused_frames,
-        "memory": memory,
     }
     if state.heartbeat_age is not None:
         found["heartbeat_age"] = state.heartbeat_age
