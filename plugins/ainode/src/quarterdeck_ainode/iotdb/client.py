@@ -1,43 +1,44 @@
 """A cluster as its users talk to it: statements with a purpose, each on a session of its own kind."""
 
-import threading
+import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from enum import Enum
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing
 
+from quarterdeck_ainode.iotdb.connecting import checked_endpoints, tls_context
 from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.endpoints import Endpoints
+from quarterdeck_ainode.iotdb.error_codes import Numbering
+from quarterdeck_ainode.iotdb.pool import SessionPool
+from quarterdeck_ainode.iotdb.purpose import Purpose, allowances
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
-from quarterdeck_ainode.iotdb.session import Endpoint, IotdbSession
+from quarterdeck_ainode.iotdb.session import IotdbSession
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_api.errors import UnreachableError, UsageError
+from quarterdeck_ainode.iotdb.tablet import Tablet
+from quarterdeck_ainode.iotdb.value_types import TimePrecision
 
-
-class Purpose(Enum):
-    """What a session is for: what watches a cluster never waits behind what computes in it."""
-
-    MONITORING = "monitoring"
-    CHANGE = "change"
-    INFERENCE = "inference"
-    DATA = "data"
-
+__all__ = ["FETCH_ROWS", "IotdbClient", "Purpose"]
 
 #: Rows that a read of data fetches at a time.
 FETCH_ROWS = 50_000
 
-_IDLE_SESSIONS = 4
-
 
 class IotdbClient:
-    """Statements to one cluster; may be used by many threads at once, each of which gets a session for itself."""
+    """Statements to one cluster; may be used by many threads at once, each of which gets a session for itself.
 
-    def __init__(self, settings: IotdbSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._endpoints = tuple(endpoint(each) for each in settings.nodes)
-        self._lock = threading.Lock()
-        self._idle: dict[tuple[Purpose, Dialect], list[IotdbSession]] = {}
-        self._closed = False
+    Raises UsageError for settings that cannot be right; nothing is connected before the first statement. Every statement may raise
+    IotdbError (the server said no), UnreachableError (nothing happened) and ProtocolError (what answers is no IoTDB).
+    """
+
+    def __init__(
+        self,
+        settings: IotdbSettings,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._allowances = allowances(settings)
+        endpoints = Endpoints(checked_endpoints(settings), clock, rng or random.Random())
+        self._pool = SessionPool(settings, endpoints, self._allowances, tls_context(settings), clock)
 
     def rows(
         self,
@@ -47,84 +48,70 @@ class IotdbClient:
         purpose: Purpose = Purpose.MONITORING,
         timeout: float | None = None,
     ) -> Rows:
-        """The rows of a query whose result is small."""
+        """The rows of a query whose result is small, within `timeout` seconds (else what the purpose allows)."""
         seconds = timeout or self.timeout_of(purpose)
         with self.session(purpose, dialect) as session:
             return session.rows(statement, seconds)
 
     def batches(
-        self, statement: str, *, dialect: Dialect = Dialect.TREE, purpose: Purpose = Purpose.DATA
-    ) -> Iterator[ColumnBatch]:
-        """The rows of a query of any size, in batches."""
-        with self.session(purpose, dialect) as session:
-            yield from session.batches(statement, self.timeout_of(purpose))
+        self,
+        statement: str,
+        *,
+        dialect: Dialect = Dialect.TREE,
+        purpose: Purpose = Purpose.DATA,
+        fetch_rows: int = FETCH_ROWS,
+    ) -> Generator[ColumnBatch]:
+        """The rows of a query of any size, in batches; to end early close the iterator, which ends the query on the server."""
+        with (
+            self.session(purpose, dialect) as session,
+            closing(session.batches(statement, self.timeout_of(purpose), fetch_rows)) as batches,
+        ):
+            yield from batches
 
-    def execute(self, statement: str, *, dialect: Dialect = Dialect.TREE, purpose: Purpose = Purpose.CHANGE) -> None:
+    def execute(
+        self,
+        statement: str,
+        *,
+        dialect: Dialect = Dialect.TREE,
+        purpose: Purpose = Purpose.CHANGE,
+        timeout: float | None = None,
+    ) -> None:
         """Carries out a statement once; raises UnknownOutcomeError when it was sent and its answer was lost."""
+        seconds = timeout or self.timeout_of(purpose)
         with self.session(purpose, dialect) as session:
-            session.execute(statement)
+            session.execute(statement, seconds)
+
+    def insert(self, tablet: Tablet, *, purpose: Purpose = Purpose.DATA) -> None:
+        """Writes the rows of a tablet; raises UnknownOutcomeError when its answer was lost (writing it again does no harm)."""
+        with self.session(purpose, Dialect.TABLE if tablet.database else Dialect.TREE) as session:
+            session.insert(tablet, self.timeout_of(purpose))
+
+    def precision(self) -> TimePrecision:
+        """The unit in which the server counts time."""
+        with self.session(Purpose.MONITORING, Dialect.TREE) as session:
+            return session.precision
 
     def timeout_of(self, purpose: Purpose) -> float:
         """Seconds that an answer may take."""
-        return {
-            Purpose.MONITORING: self._settings.connect_timeout,
-            Purpose.CHANGE: self._settings.statement_timeout,
-            Purpose.INFERENCE: self._settings.inference_timeout,
-            Purpose.DATA: self._settings.read_timeout,
-        }[purpose]
+        return self._allowances[purpose].timeout
 
-    @contextmanager
-    def session(self, purpose: Purpose, dialect: Dialect) -> Iterator[IotdbSession]:
+    def session(self, purpose: Purpose, dialect: Dialect) -> AbstractContextManager[IotdbSession]:
         """A session that nobody else uses meanwhile."""
-        taken = self._take(purpose, dialect)
-        try:
-            yield taken
-        finally:
-            self._give_back(purpose, dialect, taken)
+        return self._pool.session(purpose, dialect)
+
+    @property
+    def sessions_opened(self) -> int:
+        """How many sessions were opened so far: it grows when a server was restarted or another one answers."""
+        return self._pool.opened
+
+    def number_errors(self, numbering: Numbering) -> None:
+        """What the codes of the AINode's errors mean in the version that answers."""
+        self._pool.numbering = numbering
+
+    def retry_login(self) -> None:
+        """Lets the next statement log in even when the server has just refused the user."""
+        self._pool.forget_refusal()
 
     def close(self) -> None:
-        """Ends all sessions; those in use end when they are given back."""
-        with self._lock:
-            self._closed = True
-            idle = [session for sessions in self._idle.values() for session in sessions]
-            self._idle.clear()
-        for session in idle:
-            session.close()
-
-    def _take(self, purpose: Purpose, dialect: Dialect) -> IotdbSession:
-        with self._lock:
-            if self._closed:
-                raise UnreachableError("the backend is closed", "open it again")
-            waiting = self._idle.get((purpose, dialect))
-            if waiting:
-                return waiting.pop()
-        return self._open(purpose, dialect)
-
-    def _open(self, purpose: Purpose, dialect: Dialect) -> IotdbSession:
-        failures: list[str] = []
-        for each in self._endpoints:
-            try:
-                return IotdbSession(self._settings, each, dialect, self.timeout_of(purpose), FETCH_ROWS)
-            except UnreachableError as error:
-                failures.append(error.message)
-        raise UnreachableError(
-            "; ".join(failures), "check that a DataNode runs, and the nodes of the backend in the configuration"
-        )
-
-    def _give_back(self, purpose: Purpose, dialect: Dialect, session: IotdbSession) -> None:
-        with self._lock:
-            waiting = self._idle.setdefault((purpose, dialect), [])
-            keep = not self._closed and not session.broken and len(waiting) < _IDLE_SESSIONS
-            if keep:
-                waiting.append(session)
-        if not keep:
-            session.close()
-
-
-def endpoint(text: str) -> Endpoint:
-    """Reads HOST:PORT, with [v6] addresses; raises UsageError."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"{text!r} is no address of a DataNode", "write HOST:PORT, as in 10.0.0.5:6667")
-    return Endpoint(host, int(port))
+        """Ends all sessions; calls that wait for an answer fail at once."""
+        self._pool.close()

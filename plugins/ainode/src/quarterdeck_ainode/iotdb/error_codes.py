@@ -1,6 +1,19 @@
-"""IoTDB's status codes that an operator of models meets, with what to do about them (TSStatusCode of 2.0.10, checked on a real server)."""
+"""IoTDB's status codes that an operator of models meets, with what to do about them.
+
+The codes below 1500 come from the servers (TSStatusCode of 2.0.10), the others from the AINode. AINodes up to 2.0.7 numbered their errors
+in another way, so a code above 1500 means something only together with the version.
+"""
+
+from enum import Enum
 
 from msgspec import Struct
+
+
+class Numbering(Enum):
+    """Which list of the AINode's error codes a version follows."""
+
+    CURRENT = "current"
+    BEFORE_2_0_8 = "before 2.0.8"
 
 
 class CodeMeaning(Struct, frozen=True):
@@ -11,34 +24,49 @@ class CodeMeaning(Struct, frozen=True):
     remedy: str
 
 
-_MEANINGS = (
+#: Logins that the server refused: trying again locks the user.
+LOGIN_REFUSED = frozenset({801, 822})
+
+_NO_AINODE = "no AINode is registered or running: start one on the node `ainode`"
+_SEE_LOG = "see the AINode's log"
+
+SERVER_CODES = (
     CodeMeaning(
         301, "statement failed", "read the text after the code: it comes from the AINode when the statement infers"
     ),
+    CodeMeaning(302, "parts of the request failed", "correct what the texts name, and write those parts again"),
     CodeMeaning(
         305,
         "internal server error",
-        "a model gave another number of rows than was asked for: ask for fewer, or see the AINode's log",
+        "when the text names the output length, the model gave another number of rows than was asked for: ask for "
+        "fewer; else see the DataNode's log",
     ),
+    CodeMeaning(507, "values not written", "give the column the type that it has, and times within the TTL"),
+    CodeMeaning(508, "no such series", "see the devices and series below the database"),
     CodeMeaning(550, "no such table", "see the databases and tables: open the node and press enter"),
     CodeMeaning(700, "not understood", "the statement is not known in this dialect or version"),
     CodeMeaning(701, "not accepted", "correct the statement as its text says"),
     CodeMeaning(715, "query was killed", "run it again if it was killed by mistake"),
+    CodeMeaning(717, "query was ended", "run it again; a long query needs a longer read_timeout"),
     CodeMeaning(720, "query timed out", "the server ends queries after 60 s: use a shorter window, or a faster model"),
+    CodeMeaning(800, "not logged in", "try again: the session was ended by the server"),
     CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),
     CodeMeaning(803, "not permitted", "ask an administrator for the privilege that the text names"),
     CodeMeaning(822, "user is locked", "wait some minutes, or have an administrator unlock the user"),
-    CodeMeaning(1011, "AINode not reached", "no AINode is registered or running: start one on the node `ainode`"),
-    CodeMeaning(1013, "no AINode", "no AINode is registered or running: start one on the node `ainode`"),
+    CodeMeaning(1011, "AINode not reached", _NO_AINODE),
+    CodeMeaning(1013, "no AINode", _NO_AINODE),
     CodeMeaning(1014, "ConfigNode warms up", "try again in some seconds"),
     CodeMeaning(1500, "no AINode in the cluster", "start one on the node `ainode`"),
+)
+
+AINODE_CODES = (
     CodeMeaning(1501, "AINode not registered", "a cluster has one AINode: remove the other one first"),
     CodeMeaning(1502, "AINode not removed", "wait until the cluster is idle and try again"),
     CodeMeaning(1503, "model exists", "choose another name, or drop the model first"),
     CodeMeaning(1504, "no such model", "see the models of the cluster"),
     CodeMeaning(1505, "model not created", "check the path: the AINode has to be able to read it"),
     CodeMeaning(1506, "built-in model", "only models that users created can be dropped"),
-    CodeMeaning(1507, "model not dropped", "see the AINode's log"),
+    CodeMeaning(1507, "model not dropped", _SEE_LOG),
     CodeMeaning(1508, "no such AI device", "see the AI devices of the cluster"),
     CodeMeaning(1509, "model not loaded", "name each device once, and see the AINode's log"),
     CodeMeaning(1510, "model not unloaded", "see the loaded instances, and the AINode's log"),
@@ -49,9 +77,24 @@ _MEANINGS = (
     CodeMeaning(1599, "AINode failed", "read the text after the code, and see the AINode's log"),
 )
 
-_BY_STATUS = {meaning.status: meaning for meaning in _MEANINGS}
+#: From the documentation of those versions; not verified on a server.
+AINODE_CODES_BEFORE_2_0_8 = (
+    CodeMeaning(1501, "AINode not registered", "a cluster has one AINode: remove the other one first"),
+    CodeMeaning(1502, "model exists", "choose another name, or drop the model first"),
+    CodeMeaning(1505, "no such model", "see the models of the cluster"),
+    CodeMeaning(1507, "no such AI device", "see the AI devices of the cluster"),
+    CodeMeaning(1510, "AINode failed", "read the text after the code, and see the AINode's log"),
+    CodeMeaning(1550, "training failed", "read the text after the code, and see the AINode's log"),
+    CodeMeaning(1551, "training not started", "correct the parameters as the text says"),
+)
+
+_SERVER = {meaning.status: meaning for meaning in SERVER_CODES}
+_AINODE = {
+    Numbering.CURRENT: {meaning.status: meaning for meaning in AINODE_CODES},
+    Numbering.BEFORE_2_0_8: {meaning.status: meaning for meaning in AINODE_CODES_BEFORE_2_0_8},
+}
 
 
-def meaning_of(status: int) -> CodeMeaning | None:
+def meaning_of(status: int, numbering: Numbering = Numbering.CURRENT) -> CodeMeaning | None:
     """What a code means, None for one that is not known here."""
-    return _BY_STATUS.get(status)
+    return _SERVER.get(status) or _AINODE[numbering].get(status)

@@ -1,8 +1,8 @@
-"""What IoTDB answers instead of a result: codes with their meaning in this version and a remedy, and what the client library raises, as our errors."""
+"""What IoTDB answers instead of a result: its code with the meaning that it has in this version, and a remedy."""
 
 import re
 
-from quarterdeck_ainode.iotdb.error_codes import meaning_of
+from quarterdeck_ainode.iotdb.error_codes import Numbering, meaning_of
 from quarterdeck_api.errors import QuarterdeckError
 
 _CODED = re.compile(r"^\s*(?P<code>\d{3,4})\s*:\s*(?P<text>.*)$", re.DOTALL)
@@ -13,20 +13,26 @@ class IotdbError(QuarterdeckError):
 
     code = "iotdb"
 
-    def __init__(self, status: int, message: str, remedy: str = "", address: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", address: str = "", status: int = 0) -> None:
         super().__init__(message, remedy, address)
         self.status = status
 
 
+def refusal(status: int, message: str, address: str = "", *, numbering: Numbering = Numbering.CURRENT) -> IotdbError:
+    """The error for a status that is none of success; 0 is one that is not known."""
+    meaning = meaning_of(status, numbering)
+    text = message.strip().removeprefix(f"{status}:").strip() or "the server says no more"
+    said = f"{status} {meaning.name}: {text}" if meaning else (f"{status}: {text}" if status else text)
+    return IotdbError(said, meaning.remedy if meaning else "see the logs of the DataNode", address, status)
+
+
+def refused(text: str, address: str = "", *, numbering: Numbering = Numbering.CURRENT) -> IotdbError:
+    """The error for a text as `1504: no such model`, as the texts of some errors hold another one."""
+    status, message = coded(text)
+    return refusal(status, message, address, numbering=numbering)
+
+
 def coded(text: str) -> tuple[int, str]:
-    """Code and message of a text as `701: wrong column`; the code is 0 when there is none (the client has no attribute for it)."""
+    """Code and message of a text as `701: wrong column`; the code is 0 when there is none."""
     found = _CODED.match(text)
     return (int(found["code"]), found["text"].strip()) if found else (0, text.strip())
-
-
-def refused(text: str, address: str = "") -> IotdbError:
-    """The error for what the server answered to a statement."""
-    status, message = coded(text)
-    meaning = meaning_of(status)
-    said = f"{status} {meaning.name}: {message}" if meaning else (f"{status}: {message}" if status else message)
-    return IotdbError(status, said, meaning.remedy if meaning else "see the logs of the DataNode", address)

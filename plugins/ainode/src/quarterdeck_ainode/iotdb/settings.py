@@ -18,10 +18,16 @@ class IotdbSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ]
     user: Annotated[str, Meta(min_length=1, description="The user to log in as.")] = "root"
     password: Secret = "root"
-    tls: Annotated[bool, Meta(description="Encrypt the connection; needs ca_file.")] = False
-    ca_file: Annotated[File, Meta(description="Certificates that the servers are checked against (PEM).")] = ""
+    tls: Annotated[bool, Meta(description="Encrypt the connection and check the servers' certificates.")] = False
+    ca_file: Annotated[
+        File,
+        Meta(description="Certificates that the servers are checked against (PEM); empty takes this machine's own."),
+    ] = ""
     client_certificate: Annotated[File, Meta(description="Certificate that the servers ask for (PEM).")] = ""
     client_key: Annotated[File, Meta(description="Key of client_certificate (PEM).")] = ""
+    compression: Annotated[
+        bool, Meta(description="Speak the compact protocol: as dn_rpc_thrift_compression_enable of the servers.")
+    ] = False
     connect_timeout: Annotated[
         float, Meta(gt=0, le=60, description="Seconds for connecting and for each answer to monitoring.")
     ] = 5.0
