@@ -28,6 +28,8 @@ Answerer = Callable[[bytes], bytes | None]
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3))
 #: Complaints about what others send are told once in so many seconds, with how many there were.
 _COMPLAINT_SECONDS = 5.0
+#: Messages up to this size never wait for others: heartbeats are among them.
+_SMALL_FRAME = 64 * 1024
 
 
 class ServerLimits(Struct, frozen=True):
@@ -190,7 +192,8 @@ class RpcServer:
                 )
                 return
             connection.busy = True
-            await self._budget.take(size)
+            counted = size if size > _SMALL_FRAME else 0
+            await self._budget.take(counted)
             try:
                 try:
                     frame = await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
@@ -199,7 +202,7 @@ class RpcServer:
                     raise
                 answer = await self._answered(frame)
             finally:
-                await self._budget.give(size)
+                await self._budget.give(counted)
             if answer is None:
                 self.refused_frames += 1
                 self._complain(f"ended the connection of {connection.peer}: what it sent is no call")
