@@ -97,6 +97,7 @@ def test_text_becomes_a_value_and_back(name: str, text: str, value: object) -> N
         ("horizon", "twelve", "horizon is a whole number, not 'twelve'"),
         ("horizon", "0", "horizon cannot be 0"),
         ("horizon", "1001", "from 1 to 1000"),
+        ("horizon", "9" * 400, "horizon cannot be a number of 400 digits"),
         ("order", "2,1", "order takes 3 values, not 2"),
         ("order", "2,x,1", "order is a whole number, not 'x'"),
         ("weights", "1,many", "weights is a number"),

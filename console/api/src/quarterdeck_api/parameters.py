@@ -6,6 +6,7 @@ length), free objects, enumerations, and `anyOf` of these with `null`. Local `$r
 
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import Enum
@@ -67,6 +68,9 @@ class Field(Struct, frozen=True, omit_defaults=True):
 
 #: How `null` is written and read as text.
 NONE_TEXT = "none"
+
+#: Whole numbers above it have no floating-point number.
+_LARGEST = sys.float_info.max
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -412,7 +416,12 @@ def _check_range(field: Field, value: float, name: str) -> None:
     too_high = upper is not None and (value >= upper if field.exclusive_maximum else value > upper)
     bounded = lower is not None or upper is not None
     if too_low or too_high or (value != value and bounded):
-        raise UsageError(f"{name} cannot be {value:.10g}", f"it takes a number {_range_text(field)}")
+        shown = (
+            f"a number of {len(str(abs(value)))} digits"
+            if isinstance(value, int) and abs(value) > _LARGEST
+            else f"{value:.10g}"
+        )
+        raise UsageError(f"{name} cannot be {shown}", f"it takes a number {_range_text(field)}")
 
 
 def _range_text(field: Field) -> str:

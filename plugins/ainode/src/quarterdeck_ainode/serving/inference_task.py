@@ -12,6 +12,9 @@ from quarterdeck_ainode.serving.engine import AinodeStatus
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.errors import QuarterdeckError
 
+#: Characters of an error that the database is given.
+_LONGEST_SENTENCE = 1000
+
 
 class Horizon(Enum):
     """Which steps a forecast is for.
@@ -51,5 +54,6 @@ class Refused(Struct, frozen=True):
 
 
 def sentence_of(error: QuarterdeckError) -> str:
-    """An error as the one line that the database shows."""
-    return f"{error.message}; {error.remedy}" if error.remedy else error.message
+    """An error as the one line that the database shows, of bounded length: it may repeat what somebody wrote."""
+    message = error.message if len(error.message) <= _LONGEST_SENTENCE else error.message[:_LONGEST_SENTENCE] + "…"
+    return f"{message}; {error.remedy}" if error.remedy else message

@@ -156,7 +156,8 @@ class InferenceWorkers:
     def warm(self) -> Mapping[str, int]:
         """By model that is to be kept warm, the workers in which it is warm now."""
         with self._changed:
-            return {name: sum(name in seat.warm for seat in self._seats) for name in sorted(self._wishes)}
+            alive = [seat for seat in self._seats if seat.child is not None and seat.child.alive]
+            return {name: sum(name in seat.warm for seat in alive) for name in sorted(self._wishes)}
 
     def state(self) -> PoolState:
         """How the pool is doing now."""

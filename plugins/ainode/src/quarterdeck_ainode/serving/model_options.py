@@ -155,7 +155,10 @@ def _value(field: Field, text: str) -> Any:
         raise UsageError(
             f"{field.name} cannot be {text!r}", "separate options with commas, and the numbers of a list with ;"
         )
-    value = parse_text(field, text)
+    try:
+        value = parse_text(field, text)
+    except RecursionError:
+        raise UsageError(f"{field.name} is nested too deeply", "write a list as 2;1;1") from None
     if any(isinstance(number, float) and not math.isfinite(number) for number in _flat(value)):
         raise UsageError(f"{field.name} cannot be {text!r}", "write a finite number")
     return value

@@ -73,12 +73,12 @@ def _read(path: Path, uri: str) -> bytes:
             f"{uri} cannot be read: {error.strerror or error}",
             f"name a file, or a folder with a {FILE_NAME}, on the AINode's machine",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"{uri} is no plain file", f"name a file, or a folder with a {FILE_NAME}")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(LARGEST_SPECIFICATION + 1)
-        except OSError as error:
-            raise UsageError(
-                f"{uri} cannot be read: {error.strerror or error}", "look at the AINode's machine"
-            ) from error
+    except OSError as error:
+        raise UsageError(f"{uri} cannot be read: {error.strerror or error}", "look at the AINode's machine") from error
+    finally:
+        os.close(descriptor)

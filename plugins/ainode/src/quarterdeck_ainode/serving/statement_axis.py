@@ -23,6 +23,10 @@ _CALENDAR = (
     (364.0, 367.0, "YS"),
 )
 
+#: Distances below a day, in seconds, that clocks are set to; measurements come a little early or late.
+_ROUND = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 21600, 28800, 43200)
+_LATENESS = 0.01
+
 _UNKNOWN = "unknown"
 
 #: The times that calendars can say, by unit; nanoseconds in 64 bits begin and end between them.
@@ -68,6 +72,7 @@ def _frequency(seconds: float) -> str:
     for least, most, alias in _CALENDAR:
         if least <= days <= most:
             return alias
+    seconds = next((float(each) for each in _ROUND if abs(seconds / each - 1) <= _LATENESS), seconds)
     try:
         offset: Any = to_offset(timedelta(seconds=seconds))
     except (ValueError, OverflowError):
