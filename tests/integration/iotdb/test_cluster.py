@@ -221,6 +221,7 @@ def test_a_test_without_its_server_is_skipped_or_fails_where_servers_are_require
     required: str, outcome: str, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "QUARTERDECK_SERVERS_CACHE": str(tmp_path), "QUARTERDECK_REQUIRE_SERVERS": required}
+    environment.pop("PYTEST_ADDOPTS", None)  # What was asked of this run is not asked of that one.
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "servers", f"{__file__}::{_ANSWERED}"],
         cwd=SCRIPT.parents[2],
