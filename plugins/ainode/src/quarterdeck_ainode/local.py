@@ -9,6 +9,7 @@ from importlib import metadata
 
 from quarterdeck_ainode.actions import BACKTEST, DETECT, FORECAST, TASK_OF, TUNE, actions_off
 from quarterdeck_ainode.backtest_parameters import ALL
+from quarterdeck_ainode.iotdb.cluster_actions import off_locally
 from quarterdeck_ainode.models import MODELS, ModelInfo, Task, model_named, parameters_schema
 from quarterdeck_api.backend import Choice, ProbeResult, WatchContext
 from quarterdeck_api.catalogue import JsonSchema
@@ -46,6 +47,7 @@ class LocalBackend:
                     "node",
                     NODE,
                     cells={
+                        "type": "local engine",
                         "version": _version("sktime"),
                         "python": platform.python_version(),
                         "cores": os.cpu_count() or 1,
@@ -54,6 +56,7 @@ class LocalBackend:
                     },
                     state="running",
                     reason="models run in workers of the console",
+                    actions_off=off_locally("node"),
                 )
             )
         )
@@ -73,7 +76,7 @@ class LocalBackend:
                         },
                         state="active",
                         parent=node,
-                        actions_off=actions_off(model),
+                        actions_off=actions_off(model) | off_locally("model"),
                     )
                 )
             )

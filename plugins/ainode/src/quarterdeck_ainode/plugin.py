@@ -67,11 +67,15 @@ def quarterdeck_kinds() -> list[Kind]:
         Kind(
             "node",
             columns=(
+                Column("type", "Type"),
                 Column("version", "Version"),
+                Column("endpoint", "Endpoint"),
+                Column("ports", "Ports"),
+                Column("models", "Models", ColumnType.INTEGER),
                 Column("python", "Python"),
                 Column("cores", "Cores", ColumnType.INTEGER),
                 Column("memory", "Memory", ColumnType.BYTES),
-                Column("models", "Models", ColumnType.INTEGER),
+                Column("build", "Build"),
             ),
         ),
         Kind(
@@ -80,6 +84,8 @@ def quarterdeck_kinds() -> list[Kind]:
                 Column("type", "Type"),
                 Column("category", "Category"),
                 Column("task", "Task"),
+                Column("instances", "Instances", ColumnType.INTEGER),
+                Column("devices", "Loaded on"),
                 Column("class", "Class"),
                 Column("intervals", "Intervals", ColumnType.BOOLEAN),
                 Column("parameters", "Parameters", ColumnType.INTEGER),

@@ -1,10 +1,15 @@
 """The backend: one cluster, polled for what it has and asked for everything else."""
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.looking import Looking
+from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.snapshot import KINDS, Snapshot
+from quarterdeck_ainode.iotdb.twins import OPEN
 from quarterdeck_api.backend import ProbeResult, WatchContext
 from quarterdeck_api.host.polling import Poller
+from quarterdeck_api.processes import ProcessReport, Telemetry
 
 
 def open_backend(name: str, settings: IotdbSettings) -> "IotdbBackend":
@@ -19,10 +24,13 @@ class IotdbBackend:
         self.name = name
         self.settings = settings
         self.client = IotdbClient(settings)
+        self.looking = Looking(self.client)
+        self.own = OwnAINode()
+        self.reachability = Reachability(local=any(is_loopback(_host(each)) for each in settings.nodes))
 
     def watch(self, context: WatchContext) -> None:
         """Looks at the cluster again and again."""
-        snapshot = Snapshot(self.name, self.client, context)
+        snapshot = Snapshot(self.name, self.client, self.looking, self.reachability, self.own, OPEN, context)
         Poller(
             snapshot.take,
             KINDS,
@@ -36,6 +44,21 @@ class IotdbBackend:
         [version, *_] = self.client.rows("SHOW VERSION").column("Version")
         return ProbeResult(f"IoTDB {version}")
 
+    def process_changed(self, report: ProcessReport) -> None:
+        """Our own AINode came, went, or judges itself otherwise."""
+        self.own.changed(report)
+        self.looking.attend()
+
+    def process_telemetry(self, instance: str, telemetry: Telemetry) -> None:
+        """Our own AINode reported how it is doing."""
+        self.own.told(instance, telemetry)
+
     def close(self) -> None:
         """Ends all sessions."""
+        OPEN.forget(self.name)
+        self.reachability.close()
         self.client.close()
+
+
+def _host(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].removeprefix("[").removesuffix("]")

@@ -1,59 +1,99 @@
-"""One look at a cluster: its mirrored resources as they are now."""
+"""One look at a cluster as its mirrored resources, with the metrics and findings that come of it."""
 
+import time
+from collections.abc import Callable
+
+from quarterdeck_ainode.iotdb.attention import Attention
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import ClusterNode, NodeType, read_models, read_nodes
+from quarterdeck_ainode.iotdb.cluster_state import NodeType
 from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_api.backend import WatchContext
+from quarterdeck_ainode.iotdb.looking import ClusterLook, Looking
+from quarterdeck_ainode.iotdb.mirrored_models import device_resources, model_resources, query_resources
+from quarterdeck_ainode.iotdb.mirrored_nodes import AINODE, node_name, node_resources
+from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.reachability import Reachability
+from quarterdeck_ainode.iotdb.twins import Twins
+from quarterdeck_api.backend import Interest, WatchContext
+from quarterdeck_api.findings import Finding
+from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.resources import Resource
 
 KINDS = ("node", "model", "ai-device", "query")
 
-#: The name of the AINode among a cluster's nodes; there is one at most, and its number changes with each registration.
-AINODE = "ainode"
-
 
 class Snapshot:
-    """Takes looks at one cluster."""
+    """Takes looks at one cluster and says what comes of them."""
 
-    def __init__(self, name: str, client: IotdbClient, context: WatchContext) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: IotdbClient,
+        looking: Looking,
+        reachability: Reachability,
+        own: OwnAINode,
+        twins: Twins,
+        context: WatchContext,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._name = name
         self._client = client
+        self._looking = looking
+        self._reachability = reachability
+        self._own = own
+        self._twins = twins
         self._context = context
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._attention = Attention(name)
+        self._identified = False
+        self._said: list[Finding] | None = None
 
     def take(self) -> list[Resource]:
         """Every mirrored resource; raises UnreachableError when the cluster does not answer."""
-        nodes = read_nodes(self._client)
-        return [*(self._node(node) for node in nodes), *self._models()]
-
-    def _node(self, node: ClusterNode) -> Resource:
-        health = "ok" if node.status == "Running" else "degraded"
-        return self._context.resource(
-            "node",
-            node_name(node),
-            cells={"version": node.version},
-            health=health,
-            state=node.status,
-            reason=node.reason,
-        )
-
-    def _models(self) -> list[Resource]:
-        try:
-            models = read_models(self._client)
-        except IotdbError:
-            return []
-        parent = f"{self._name}/node/{AINODE}"
+        look = self._looking.look()
+        self._identify()
+        if self._context.interest is Interest.FOREGROUND:
+            self._reachability.refresh(port for node in look.nodes for port in node.ports)
+        managed = self._own.latest
+        findings = self._attention.findings(look, managed, self._twins.of(self._name), self._clock())
+        if findings != self._said:
+            self._said = findings
+            self._context.findings(findings)
+        self._context.metric(self._samples(look))
+        make = self._context.resource
         return [
-            self._context.resource(
-                "model",
-                model.model_id,
-                cells={"type": model.type, "category": model.category},
-                state=model.state,
-                parent=parent,
-            )
-            for model in models
+            *node_resources(make, look, self._reachability.state, managed),
+            *model_resources(make, look, self._name),
+            *device_resources(make, look, self._name),
+            *query_resources(make, look, self._name),
         ]
 
+    def _identify(self) -> None:
+        """Asks once which cluster it is."""
+        if self._identified:
+            return
+        self._identified = True
+        try:
+            [found, *_] = self._client.rows("SHOW CLUSTERID").column("ClusterId")
+        except (IotdbError, ValueError):
+            return  # An old version does not tell; then nothing is said of backends that are the same cluster.
+        self._twins.say(self._name, str(found))
 
-def node_name(node: ClusterNode) -> str:
-    """`ainode`, `datanode-1`, `confignode-0`."""
-    return AINODE if node.type is NodeType.AINODE else f"{node.type.value.lower()}-{node.node_id}"
+    def _samples(self, look: ClusterLook) -> list[MetricSample]:
+        now = self._wall_clock()
+        ainode = f"{self._name}/node/{AINODE}"
+        found = [MetricSample(ainode, "queries", len(look.queries), now)]
+        if look.ainode_answers:
+            found.append(MetricSample(ainode, "models", len(look.models), now))
+            found.append(MetricSample(ainode, "instances", sum(each.count for each in look.loaded), now))
+        asked = next((node for node in look.nodes if node.type is NodeType.DATA_NODE), None)
+        if asked is not None:
+            found.append(MetricSample(f"{self._name}/node/{node_name(asked)}", "latency", look.latency, now, "s"))
+        managed = self._own.latest
+        if managed is not None and managed.connected:
+            found.extend(
+                MetricSample(ainode, name, value, now, managed.units.get(name, ""))
+                for name, value in managed.values.items()
+            )
+        return found
