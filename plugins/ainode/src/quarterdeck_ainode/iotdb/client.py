@@ -36,6 +36,8 @@ class IotdbClient:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
+        #: The user that the settings name.
+        self.user = settings.user
         self._allowances = allowances(settings)
         endpoints = Endpoints(checked_endpoints(settings), clock, rng or random.Random())
         self._pool = SessionPool(settings, endpoints, self._allowances, tls_context(settings), clock)
@@ -100,9 +102,9 @@ class IotdbClient:
         return self._pool.session(purpose, dialect)
 
     @property
-    def sessions_opened(self) -> int:
-        """How many sessions were opened so far: it grows when a server was restarted or another one answers."""
-        return self._pool.opened
+    def reconnects(self) -> int:
+        """How often a server was found again after it was away, or another one in its place."""
+        return self._pool.reconnects
 
     def number_errors(self, numbering: Numbering) -> None:
         """What the codes of the AINode's errors mean in the version that answers."""

@@ -59,8 +59,9 @@ class SessionPool:
         self._refusals = 0
         self._next_login = 0.0
         self._closed = False
-        #: Counts the sessions that were opened: who asks what a server can do asks again when it has grown.
-        self.opened = 0
+        #: Counts how often a server was found again, or another one: who knows what it can do asks again when it has grown.
+        self.reconnects = 0
+        self._lost = False
         self.numbering = Numbering.CURRENT
 
     @contextmanager
@@ -142,6 +143,7 @@ class SessionPool:
                 self._busy.discard(session)
             session.broken = True
             session.close()
+            self._lost = True
 
     def _open(self, purpose: Purpose, dialect: Dialect) -> IotdbSession:
         """A new session with the first endpoint that answers."""
@@ -158,6 +160,7 @@ class SessionPool:
                 if self._closed:
                     raise UnreachableError("the backend is closed", "open it again") from error
                 self._endpoints.failed(endpoint, error.message)
+                self._lost = True
                 failures.append(error)
                 continue
             except IotdbError as error:
@@ -192,7 +195,8 @@ class SessionPool:
         with self._changed:
             self._refusal = None
             self._refusals = 0
-            self.opened += 1
+            self.reconnects += self._lost
+            self._lost = False
             self._busy.add(session)
             if self._closed:
                 session.interrupt()

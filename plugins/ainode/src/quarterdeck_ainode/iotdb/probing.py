@@ -1,0 +1,131 @@
+"""Asks a cluster what it is and what it lets its user do; changes nothing."""
+
+import threading
+from collections.abc import Callable
+
+from quarterdeck_ainode.iotdb.capabilities import Answers, Capabilities, Feature, Privileges, Reply, capabilities_of
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.versions import recognise
+from quarterdeck_api.backend import ProbeResult
+from quarterdeck_api.errors import CallTimeoutError, ProtocolError
+
+#: Seconds after which a cluster is asked again: privileges change without a word.
+_FRESH_FOR = 300.0
+
+#: Statements that change nothing, each of which shows whether a feature is there. SHOW CONFIGURATION is known in the table dialect only.
+_QUESTIONS = (
+    (Feature.NODES, "SHOW CLUSTER DETAILS", Dialect.TREE),
+    (Feature.MODELS, "SHOW MODELS", Dialect.TREE),
+    (Feature.LOADED_MODELS, "SHOW LOADED MODELS", Dialect.TREE),
+    (Feature.QUERIES, "SHOW QUERIES", Dialect.TREE),
+    (Feature.REGIONS, "SHOW REGIONS", Dialect.TREE),
+    (Feature.CONFIGURATION, "SHOW CONFIGURATION", Dialect.TABLE),
+)
+
+_WRONG_LOGIN = frozenset({801, 822})
+
+
+class Prober:
+    """The capabilities of one cluster, asked again after a reconnect and from time to time. Used by many threads; `clock` counts seconds."""
+
+    def __init__(self, client: IotdbClient, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._found: Capabilities | None = None
+        self._asked_at = 0.0
+        self._of_connection = -1
+
+    def capabilities(self, *, again: bool = False) -> Capabilities:
+        """What the cluster can do, at most some minutes old; raises UnreachableError, and IotdbError for a refused login."""
+        connection, now = self._client.reconnects, self._clock()
+        with self._lock:
+            found = self._found
+            stale = connection != self._of_connection or now - self._asked_at > _FRESH_FOR
+        if found is not None and not stale and not again:
+            return found
+        asked = capabilities_of(self._ask())
+        self._client.number_errors(asked.facts.numbering)
+        with self._lock:
+            self._found, self._asked_at, self._of_connection = asked, now, connection
+        return asked
+
+    def known(self) -> Capabilities | None:
+        """What was found last, without asking."""
+        with self._lock:
+            return self._found
+
+    def probe(self) -> ProbeResult:
+        """For a user who wants to know now: logs in even after a refusal."""
+        self._client.retry_login()
+        found = self.capabilities(again=True)
+        can = [feature.value for feature in Feature if feature not in found.lacking]
+        notices = [*found.notices, *(f"{each.value}: {reason}" for each, reason in found.lacking.items())]
+        return ProbeResult(f"{found.facts.title}", tuple(can), tuple(notices))
+
+    def _ask(self) -> Answers:
+        [about, *_] = self._client.rows("SHOW VERSION").texts()
+        version, build = about.get("version", ""), about.get("buildinfo", "")
+        self._client.number_errors(recognise(version, build).facts.numbering)
+        table, _ = self._reply("SHOW VERSION", Dialect.TABLE)
+        user = self._user()
+        replies = {
+            feature: self._reply(statement, dialect)[0]
+            for feature, statement, dialect in _QUESTIONS
+            if dialect is Dialect.TREE or table.status == 0
+        }
+        replies[Feature.AI_DEVICES], devices = self._reply("SHOW AI_DEVICES", Dialect.TREE)
+        _, nodes = self._reply("SHOW AINODES", Dialect.TREE)
+        return Answers(
+            version,
+            build,
+            user,
+            replies,
+            Privileges(
+                self._privileges(user, Dialect.TREE),
+                self._privileges(user, Dialect.TABLE) if table.status == 0 else None,
+            ),
+            self._functions(Dialect.TREE),
+            self._functions(Dialect.TABLE) if table.status == 0 else None,
+            devices.columns if devices else (),
+            table.status == 0,
+            bool(nodes.values) if nodes else None,
+        )
+
+    def _reply(self, statement: str, dialect: Dialect) -> tuple[Reply, Rows | None]:
+        """How a statement is answered; only a cluster that is away or refuses the user is an error."""
+        try:
+            return Reply(), self._client.rows(statement, dialect=dialect)
+        except IotdbError as error:
+            if error.status in _WRONG_LOGIN:
+                raise
+            return Reply(error.status or -1, error.message), None
+        except CallTimeoutError as error:
+            return Reply(-1, error.message), None  # An AINode that hangs must not hide what the others can do.
+
+    def _user(self) -> str:
+        """The user's name as the server knows it."""
+        _, found = self._reply("SHOW CURRENT_USER", Dialect.TREE)
+        if found and found.values:
+            return str(found.values[0][0])
+        return self._client.user
+
+    def _privileges(self, user: str, dialect: Dialect) -> frozenset[tuple[str, str]] | None:
+        name = f"`{user.replace('`', '``')}`" if dialect is Dialect.TREE else f'"{user.replace(chr(34), chr(34) * 2)}"'
+        _, found = self._reply(f"LIST PRIVILEGES OF USER {name}", dialect)
+        if found is None:
+            return None
+        try:
+            return frozenset((row["scope"], row["privileges"].upper()) for row in found.texts())
+        except KeyError:
+            return None  # An older server shows them in other columns: what is not known is tried.
+
+    def _functions(self, dialect: Dialect) -> frozenset[str] | None:
+        _, found = self._reply("SHOW FUNCTIONS", dialect)
+        try:
+            return frozenset(str(each).upper() for each in found.column("FunctionName")) if found else None
+        except ProtocolError:
+            return None  # Other columns: the version's documentation has to do.
