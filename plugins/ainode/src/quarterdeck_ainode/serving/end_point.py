@@ -17,12 +17,14 @@ class Address(Struct, frozen=True):
 
 def parse_address(text: str, default_port: int) -> Address:
     """Reads `host`, `host:port` or `[v6]:port`; raises UsageError."""
-    host, _, port = text.strip().rpartition(":")
-    if text.strip().startswith("["):
-        host, _, port = text.strip()[1:].partition("]")
-        port = port.removeprefix(":")
-    elif not host or ":" in host:  # No port at all, or an IPv6 address without brackets.
-        host, port = text.strip(), ""
+    written = text.strip()
+    if written.startswith("["):
+        host, _, rest = written[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif written.count(":") == 1:
+        host, _, port = written.partition(":")
+    else:  # No port at all, or an IPv6 address without brackets.
+        host, port = written, ""
     if not host or any(each.isspace() for each in host):
         raise UsageError(f"{text!r} is no address", "write HOST:PORT, for example 127.0.0.1:10710")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):

@@ -1,10 +1,10 @@
 """Our AINode as a managed process: it stays, says how it stands to its cluster, and reports how it is doing."""
 
 import logging
-import sys
 
 from quarterdeck_ainode.serving.local_engine import open_engine
 from quarterdeck_ainode.serving.membership import MemberState
+from quarterdeck_ainode.serving.running import narrate_on_standard_error
 from quarterdeck_ainode.serving.server import AinodeServer, ServerState, open_folder
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
 from quarterdeck_api.errors import UnreachableError
@@ -19,7 +19,7 @@ _UNITS = {"heartbeat_age": "s"}
 
 def run(process: ManagedProcess) -> None:
     """Serves until it is to drain. A node that was removed from its cluster stays, stopped, until somebody restarts the process."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    narrate_on_standard_error("%(levelname)s %(message)s")
     parameters = process.parameters_as(ServerParameters)
     server = AinodeServer(parameters, open_folder(parameters), open_engine)
     try:

@@ -81,8 +81,8 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def narrate_on_standard_error() -> None:
+def narrate_on_standard_error(line: str = "%(asctime)s %(levelname)s %(message)s") -> None:
     """Log lines with time and level, for people."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=line, datefmt="%H:%M:%S")
+    # The library tells every connection that fails; we say it once, with what to do.
+    logging.getLogger("thrift").setLevel(logging.CRITICAL)
