@@ -1,8 +1,11 @@
 """The backend: one cluster, polled for what it has and asked for everything else."""
 
+import time
+
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.looking import Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.snapshot import KINDS, Snapshot
@@ -24,6 +27,7 @@ class IotdbBackend:
         self.name = name
         self.settings = settings
         self.client = IotdbClient(settings)
+        self.prober = Prober(self.client, time.monotonic)
         self.looking = Looking(self.client)
         self.own = OwnAINode()
         self.reachability = Reachability(local=any(is_loopback(_host(each)) for each in settings.nodes))
@@ -40,9 +44,8 @@ class IotdbBackend:
         ).run(context)
 
     def probe(self) -> ProbeResult:
-        """The server's version."""
-        [version, *_] = self.client.rows("SHOW VERSION").column("Version")
-        return ProbeResult(f"IoTDB {version}")
+        """What the server is and lets its user do."""
+        return self.prober.probe()
 
     def process_changed(self, report: ProcessReport) -> None:
         """Our own AINode came, went, or judges itself otherwise."""
