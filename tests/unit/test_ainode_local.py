@@ -15,6 +15,7 @@ import pytest
 
 from quarterdeck_ainode import checks
 from quarterdeck_ainode.actions import BACKTEST, DETECT, FORECAST, TASK_OF
+from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
 from quarterdeck_ainode.local import LocalBackend, open_backend
 from quarterdeck_ainode.models import MODELS, Task
 from quarterdeck_api.backend import Backend, Completer, Describable, Interest, Parameterised, Probeable
@@ -42,6 +43,10 @@ HEAVY = (
 )
 
 
+#: Columns of the shared kinds that only a cluster's resources fill.
+CLUSTER_COLUMNS = {"node": {"endpoint", "ports", "build"}, "model": {"instances", "devices"}}
+
+
 class FakeWatch:
     """A WatchContext that builds resources with the catalogue's columns and ends `watch` after the first wait."""
 
@@ -62,8 +67,9 @@ class FakeWatch:
 
     def resource(self, kind: str, name: str, *, cells: dict[str, Any], health: str = "ok", **named: Any) -> Resource:
         columns = self._catalogue.columns(kind)
-        assert set(cells) == set(columns)
-        ordered = tuple(cells[column] for column in columns)
+        assert set(cells) <= set(columns)
+        assert set(columns) - set(cells) == CLUSTER_COLUMNS[kind], "every column that the local engine knows is filled"
+        ordered = tuple(cells.get(column) for column in columns)
         return Resource(f"ainode/{kind}/{name}", name, Health(health), cells=ordered, **named)
 
 
@@ -92,17 +98,20 @@ def test_watch_says_everything_and_then_only_waits(backend: LocalBackend, declar
     assert not thread.is_alive()
     resources = {change.resource.address: change.resource for change in context.changes if isinstance(change, Upsert)}
     assert set(resources) == {"ainode/node/local", *(f"ainode/model/{model.id}" for model in MODELS)}
-    assert context.changes[-1] == Synced(("node", "model"))
+    assert context.changes[-1] == Synced(("node", "model", "ai-device", "query"))
     assert len(context.waits) == 3
     assert min(context.waits) >= 60
     arima = resources["ainode/model/arima"]
-    assert arima.cells[:5] == ("sktime", "builtin", "forecast", "ARIMA", True)
+    cells = dict(zip(declared.columns("model"), arima.cells, strict=True))
+    assert (cells["type"], cells["category"], cells["task"]) == ("sktime", "builtin", "forecast")
+    assert (cells["class"], cells["intervals"]) == ("ARIMA", True)
     assert arima.parent == "ainode/node/local"
     for model in MODELS:
         off = resources[f"ainode/model/{model.id}"].actions_off
         assert (FORECAST in off) == (model.task is Task.DETECTION)
         assert (DETECT in off) == (model.task is Task.FORECAST)
         assert resources[f"ainode/model/{model.id}"].cells[0] == model.library
+        assert set(off) >= cluster_actions("model")
     assert "these do: arima, " in resources["ainode/model/stray"].actions_off[FORECAST]
     assert "these do: gaussian_hmm, gmm_hmm, stray" in resources["ainode/model/arima"].actions_off[DETECT]
 

@@ -13,7 +13,7 @@ from quarterdeck_ainode.iotdb.mirrored_nodes import AINODE, node_name, node_reso
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.reachability import Reachability
 from quarterdeck_ainode.iotdb.twins import Twins
-from quarterdeck_api.backend import Interest, WatchContext
+from quarterdeck_api.backend import WatchContext
 from quarterdeck_api.findings import Finding
 from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.resources import Resource
@@ -53,8 +53,7 @@ class Snapshot:
         """Every mirrored resource; raises UnreachableError when the cluster does not answer."""
         look = self._looking.look()
         self._identify()
-        if self._context.interest is Interest.FOREGROUND:
-            self._reachability.refresh(port for node in look.nodes for port in node.ports)
+        self._reachability.refresh(port for node in look.nodes for port in node.ports)
         managed = self._own.latest
         findings = self._attention.findings(look, managed, self._twins.of(self._name), self._clock())
         if findings != self._said:
