@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from quarterdeck_ainode import detecting, forecasting
 from quarterdeck_ainode.fitting import recorded_warnings
 from quarterdeck_ainode.models import MODELS, ModelInfo, Task, model_named
-from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError, InferenceRequest, SeriesInput
+from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError, InferenceRequest, SeriesInput, Statement
 from quarterdeck_ainode.serving.engine_settings import EngineSettings, TimeUnit
 from quarterdeck_ainode.serving.local_engine import LocalEngine, open_engine
 from quarterdeck_api.errors import QuarterdeckError, UsageError
@@ -277,6 +277,21 @@ def test_what_cannot_be_answered_is_refused_with_a_sentence(
     assert sentence in said
     failed = AinodeStatus.INFERENCE_FAILED if "could not be fitted" in said else AinodeStatus.INVALID_INPUT
     assert status is failed
+
+
+@pytest.mark.parametrize(
+    ("model", "statement", "sentence"),
+    [
+        ("stray", Statement.FORECAST, r"stray labels rows and forecasts nothing; use CLASSIFY\("),
+        ("arima", Statement.CLASSIFY, "arima forecasts and labels nothing; use FORECAST"),
+    ],
+)
+def test_forecast_and_classify_take_models_that_do_so(
+    engine: LocalEngine, model: str, statement: Statement, sentence: str
+) -> None:
+    with pytest.raises(EngineError, match=sentence) as caught:
+        engine.infer(InferenceRequest(model, SERIES, COUNT, {}, statement))
+    assert caught.value.status is AinodeStatus.INVALID_INPUT
 
 
 def test_one_row_is_enough_for_the_naive_model(engine: LocalEngine) -> None:

@@ -1,7 +1,7 @@
 """The border between the wire of our AINode and what computes behind it: models, devices, loads and forecasts as types."""
 
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +52,14 @@ class SeriesInput(Struct, frozen=True):
     values: NDArray[np.float64]
 
 
+class Statement(Enum):
+    """What was typed: CALL INFERENCE takes every model, the functions FORECAST and CLASSIFY those that do what their names say."""
+
+    INFERENCE = "CALL INFERENCE"
+    FORECAST = "FORECAST"
+    CLASSIFY = "CLASSIFY"
+
+
 class InferenceRequest(Struct, frozen=True):
     """What one statement asks of a model.
 
@@ -63,6 +71,7 @@ class InferenceRequest(Struct, frozen=True):
     series: SeriesInput
     output_length: int
     options: Mapping[str, str]
+    statement: Statement = Statement.INFERENCE
 
 
 class EngineMetrics(Struct, frozen=True):

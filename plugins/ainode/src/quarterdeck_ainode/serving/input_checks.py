@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from quarterdeck_ainode.serving.engine import InferenceRequest, SeriesInput
+from quarterdeck_ainode.models import MODELS, Task
+from quarterdeck_ainode.serving.engine import InferenceRequest, SeriesInput, Statement
 from quarterdeck_ainode.serving.engine_settings import EngineSettings
 from quarterdeck_api.errors import UsageError
 
@@ -24,6 +25,20 @@ def check_request(request: InferenceRequest, settings: EngineSettings) -> None:
     if not 1 <= request.output_length <= settings.longest_output:
         raise UsageError(
             f"the output length cannot be {request.output_length}", f"it is from 1 to {settings.longest_output}"
+        )
+
+
+def check_statement(model_id: str, task: Task, statement: Statement) -> None:
+    """Raises UsageError when a statement wants of a model what it does not do."""
+    if statement is Statement.FORECAST and task is Task.DETECTION:
+        raise UsageError(
+            f"{model_id} labels rows and forecasts nothing",
+            f"use CLASSIFY(model_id=>'{model_id}', input=>…) in the table dialect, or CALL INFERENCE in the tree dialect",
+        )
+    if statement is Statement.CLASSIFY and task is Task.FORECAST:
+        labelling = ", ".join(model.id for model in MODELS if model.task is Task.DETECTION)
+        raise UsageError(
+            f"{model_id} forecasts and labels nothing", f"use FORECAST, or a model that labels: {labelling}"
         )
 
 

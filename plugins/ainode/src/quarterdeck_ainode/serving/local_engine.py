@@ -21,7 +21,7 @@ from quarterdeck_ainode.serving.engine import (
 from quarterdeck_ainode.serving.engine_settings import EngineSettings, default_workers
 from quarterdeck_ainode.serving.inference_task import Horizon, InferenceTask, Refused, sentence_of
 from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions
-from quarterdeck_ainode.serving.input_checks import check_request, check_values
+from quarterdeck_ainode.serving.input_checks import check_request, check_statement, check_values
 from quarterdeck_ainode.serving.model_options import read_options
 from quarterdeck_ainode.serving.notice_log import NoticeLog
 from quarterdeck_ainode.serving.request_statistics import RequestStatistics
@@ -152,6 +152,7 @@ class LocalEngine:
 
 def _task(model: UsableModel, request: InferenceRequest, settings: EngineSettings) -> InferenceTask:
     """What a worker is given; raises UsageError for what is wrong with the request."""
+    check_statement(request.model_id, model.info.task, request.statement)
     options = read_options(model.info, model.own, request.options)
     official = options.horizon is Horizon.AINODE
     if official and not (model.built_in and model.info.library == "sktime"):

@@ -10,7 +10,14 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from quarterdeck_ainode.serving.engine import AinodeStatus, Engine, EngineError, InferenceRequest, SeriesInput
+from quarterdeck_ainode.serving.engine import (
+    AinodeStatus,
+    Engine,
+    EngineError,
+    InferenceRequest,
+    SeriesInput,
+    Statement,
+)
 from quarterdeck_ainode.serving.load_sample import LoadSampler
 from quarterdeck_ainode.serving.rpc_codec import (
     Call,
@@ -171,18 +178,23 @@ class AinodeService:
 
     def _infer(self, request: InferenceRequestMessage) -> BlocksAnswer:
         options = dict(request.attributes or {})
-        return self._computed(request.model_id, request.dataset, output_length(options), options)
+        return self._computed(request.model_id, request.dataset, output_length(options), options, Statement.INFERENCE)
 
     def _forecast(self, request: ForecastRequestMessage) -> BlocksAnswer:
         if request.history_covariates or request.future_covariates:
             raise EngineError(
                 AinodeStatus.INVALID_INPUT, "covariates are not known to the models of this AINode; leave them out"
             )
-        return self._computed(request.model_id, request.dataset, request.output_length, dict(request.options or {}))
+        # FORECAST of either dialect always sends options, if none then an empty map; CLASSIFY never does (measured on 2.0.10).
+        statement = Statement.CLASSIFY if request.options is None else Statement.FORECAST
+        options = dict(request.options or {})
+        return self._computed(request.model_id, request.dataset, request.output_length, options, statement)
 
-    def _computed(self, model_id: str, dataset: bytes, length: int, options: dict[str, str]) -> BlocksAnswer:
+    def _computed(
+        self, model_id: str, dataset: bytes, length: int, options: dict[str, str], statement: Statement
+    ) -> BlocksAnswer:
         self._begin()
-        values = self._engine.infer(InferenceRequest(model_id, read_series(dataset), length, options))
+        values = self._engine.infer(InferenceRequest(model_id, read_series(dataset), length, options, statement))
         return BlocksAnswer(_SUCCESS, [encode_doubles(values)])
 
     def _tune(self, request: TuningRequest) -> Status:
