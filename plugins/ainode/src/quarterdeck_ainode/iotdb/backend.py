@@ -2,6 +2,7 @@
 
 import time
 
+from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.looking import Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
@@ -10,7 +11,14 @@ from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.snapshot import KINDS, Snapshot
 from quarterdeck_ainode.iotdb.twins import OPEN
-from quarterdeck_api.backend import ProbeResult, WatchContext
+from quarterdeck_api.backend import (
+    ActionRequest,
+    ActionResult,
+    Choice,
+    ProbeResult,
+    VerifiedOutcome,
+    WatchContext,
+)
 from quarterdeck_api.host.polling import Poller
 from quarterdeck_api.processes import ProcessReport, Telemetry
 
@@ -46,6 +54,21 @@ class IotdbBackend:
     def probe(self) -> ProbeResult:
         """What the server is and lets its user do."""
         return self.prober.probe()
+
+    def perform(self, request: ActionRequest) -> ActionResult:
+        """Previews an operation, or carries out a short one."""
+        result = performing.perform(self.client, self.name, self.settings, request)
+        if not request.dry_run:
+            self.looking.attend()
+        return result
+
+    def verify(self, request: ActionRequest) -> VerifiedOutcome:
+        """Looks whether something whose answer was lost has happened."""
+        return verifying.verify(self.client, request)
+
+    def complete(self, action: str, address: str, field: str, prefix: str) -> list[Choice]:
+        """Choices for the fields of actions, from the live cluster."""
+        return operation_choices.choices(self.client, action, address, field, prefix)
 
     def process_changed(self, report: ProcessReport) -> None:
         """Our own AINode came, went, or judges itself otherwise."""

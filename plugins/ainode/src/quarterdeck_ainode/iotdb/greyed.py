@@ -4,16 +4,21 @@ from quarterdeck_ainode import actions as local_actions
 from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
 from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel, ClusterNode, NodeType
 from quarterdeck_ainode.iotdb.looking import ClusterLook
+from quarterdeck_ainode.iotdb.operation_ids import (
+    CONFIGURE,
+    CREATE,
+    DROP,
+    FINE_TUNE,
+    LOAD,
+    NO_FINE_TUNING,
+    REMOVE,
+    START,
+    STOP,
+    UNLOAD,
+)
+from quarterdeck_ainode.iotdb.our_ainode import is_ours
 from quarterdeck_ainode.iotdb.own_ainode import ManagedAINode
-
-START = "node.start-ainode"
-STOP = "node.stop-ainode"
-REMOVE = "node.remove-ainode"
-CONFIGURE = "node.set-configuration"
-CREATE = "model.create"
-DROP = "model.drop"
-LOAD = "model.load"
-UNLOAD = "model.unload"
+from quarterdeck_api.resources import Health
 
 RUNNING = "Running"
 
@@ -36,10 +41,13 @@ def off_of_node(node: ClusterNode | None, look: ClusterLook, managed: ManagedAIN
     off = {
         CONFIGURE: "an AINode has its settings in a file of its own; these are the settings of ConfigNodes and DataNodes"
     }
-    if managed is not None and managed.connected:
+    if managed is not None and managed.connected and managed.health not in (Health.STOPPED, Health.FAILED):
         off[START] = f"it runs already, as the process {managed.instance} of this console"
     elif node is not None and node.status == RUNNING:
         off[START] = f"an AINode runs at {node.host}:{node.port}, and a cluster has one at most: remove that one first"
+    elif node is not None and not is_ours(node):
+        where = f"{node.host}:{node.port}"
+        off[START] = f"the cluster has an AINode that is not ours, at {where}: start it there, or remove it first"
     if managed is None or not managed.connected:
         off[STOP] = "this console does not run it: stop it where it was started"
     if look.nodes_known and node is None:
@@ -52,7 +60,7 @@ def off_of_node(node: ClusterNode | None, look: ClusterLook, managed: ManagedAIN
 
 def off_of_model(model: CatalogueModel, look: ClusterLook) -> dict[str, str]:
     """Of a model of the cluster."""
-    off = dict(_INSTEAD)
+    off = {**_INSTEAD, FINE_TUNE: NO_FINE_TUNING}
     node = look.ainode
     if node is not None and node.status != RUNNING:
         off.update(dict.fromkeys((DROP, LOAD, UNLOAD), f"the AINode is {node.status}: it has to be running"))
@@ -61,6 +69,9 @@ def off_of_model(model: CatalogueModel, look: ClusterLook) -> dict[str, str]:
         off[DROP] = "it is built in: only models that users created can be dropped"
     if model.state not in ("active", ""):
         off[LOAD] = f"it is {model.state}: a model that is not active would stay at 0 instances"
+    warm = {each.device for each in look.loaded if each.model_id == model.model_id and each.count > 0}
+    if look.devices and warm >= {device for device, _ in look.devices}:
+        off[LOAD] = f"it is loaded already on {', '.join(sorted(warm))}"
     if look.refusal("SHOW LOADED MODELS") is None and not any(each.model_id == model.model_id for each in look.loaded):
         off[UNLOAD] = "no AI device has it loaded"
     return _declared("model", off)

@@ -1,0 +1,51 @@
+"""What the planner has to know of a cluster's AINode, asked of the cluster and of this machine."""
+
+import os
+
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.cluster_state import (
+    ClusterNode,
+    read_devices,
+    read_loaded,
+    read_models,
+    read_nodes,
+)
+from quarterdeck_ainode.iotdb.load_planner import AinodeFacts, OfficialMemory
+from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, on_this_machine
+from quarterdeck_api.errors import RefusedError
+
+_CPU = "cpu"
+_GIB = 2**30
+_RUNNING = "Running"
+
+
+def running_ainode(client: IotdbClient) -> ClusterNode:
+    """The cluster's AINode; raises RefusedError when there is none, or it does not run."""
+    node = ainode_of(read_nodes(client))
+    if node is None:
+        raise RefusedError("the cluster has no AINode", "start one: node.start-ainode on the node `ainode`")
+    if node.status != _RUNNING:
+        raise RefusedError(
+            f"the AINode (node {node.node_id}, {node.host}:{node.port}) is {node.status}",
+            "see why on the node `ainode`; it answers once it is Running",
+        )
+    return node
+
+
+def read_facts(client: IotdbClient, device_memory: float = 0.0, memory_ratio: float = 0.2) -> AinodeFacts:
+    """The facts of the AINode that runs; `device_memory` in GiB, 0 is unknown."""
+    node = running_ainode(client)
+    devices = read_devices(client)
+    ours = is_ours(node)
+    memory: dict[str, OfficialMemory] = {}
+    if not ours:
+        for device in devices:
+            total = int(device_memory * _GIB) or (_machine_memory(node) if device == _CPU else 0)
+            if total:
+                memory[device] = OfficialMemory(total, memory_ratio)
+    return AinodeFacts(devices, read_models(client), read_loaded(client), ours, memory)
+
+
+def _machine_memory(node: ClusterNode) -> int:
+    """Bytes of this machine's memory when the AINode runs here, else 0."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if on_this_machine(node.host) else 0
