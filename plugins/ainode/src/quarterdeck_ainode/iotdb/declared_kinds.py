@@ -26,4 +26,8 @@ KINDS: tuple[Kind, ...] = (
         ),
         parent_kind="node",
     ),
+    Kind("database", "Databases", mirrored=False, parent_kind="node"),
+    Kind("device", "Devices", mirrored=False, parent_kind="database"),
+    Kind("table", "Tables", mirrored=False, parent_kind="database"),
+    Kind("series", "Series", mirrored=False, parent_kind="device", also_below=("table",)),
 )
