@@ -84,7 +84,7 @@ def test_a_window_keeps_its_end() -> None:
         ("naive_forecaster", {"horizon": "ainode", "sp": "24"}, "ignores parameters such as sp; leave out sp"),
         ("naive_forecaster", {"window": "count(3,1)"}, "window cannot be 'count(3,1)'"),
         ("naive_forecaster", {"window": "0"}, "window cannot be '0'"),
-        ("arima", {"order": "2;1"}, "order takes 3 values, not 2"),
+        ("arima", {"order": "2;1"}, "order takes 3 values, not 2; write it as 1,1,1, with ; in the place of commas"),
         ("arima", {"order": "[" * 5000}, "order is"),
         ("holtwinters", {"smoothing_level": "nan"}, "smoothing_level cannot be nan"),
         ("exponential_smoothing", {"initial_level": "inf"}, "write a finite number"),

@@ -148,17 +148,22 @@ def _field(model: ModelInfo, name: str) -> Field:
 
 
 def _value(field: Field, text: str) -> Any:
-    variants = (field, *field.alternatives)
-    if any(each.type is FieldType.ARRAY for each in variants):
+    is_list = any(each.type is FieldType.ARRAY for each in (field, *field.alternatives))
+    if is_list:
         text = text.replace(";", ",")
     elif ";" in text and "=" in text:
         raise UsageError(
-            f"{field.name} cannot be {text!r}", "separate options with commas, and the numbers of a list with ;"
+            f"{field.name} cannot be {text!r}", "separate options with commas, and a list's numbers with ;"
         )
     try:
         value = parse_text(field, text)
     except RecursionError:
         raise UsageError(f"{field.name} is nested too deeply", "write a list as 2;1;1") from None
+    except UsageError as error:
+        if not is_list:
+            raise
+        remedy = f"{error.remedy}, with ; in the place of commas where they separate options"
+        raise UsageError(error.message, remedy) from error
     if any(isinstance(number, float) and not math.isfinite(number) for number in _flat(value)):
         raise UsageError(f"{field.name} cannot be {text!r}", "write a finite number")
     return value
