@@ -232,11 +232,13 @@ def test_every_sample_that_an_action_names_is_imported_first(bench: Bench) -> No
     field = {"type": "string", "format": "dataset"}
     action = ActionInfo("x.compare", "Compare", ("x",), {"properties": {"one": field, "two": field, "three": field}})
     asked = {"one": "lynx", "two": "core/dataset/hare", "three": "lynx"}
+    assert needs.locations(action, asked) == {}
     assert needs.prepare(action, asked) == (1, 2)
     assert [each.target for each in jobs.requests] == ["core/dataset/lynx", "core/dataset/hare"]
     assert needs.prepare(action, asked) == (1, 2)
     bench.keep("lynx", "dataset.sample")
     assert needs.prepare(action, asked) == (2,)
+    assert needs.locations(action, asked) == {"lynx": catalogue.location("lynx")}
 
 
 def test_datasets_and_their_columns_are_completed(bench: Bench) -> None:

@@ -324,7 +324,8 @@ class Requests:
 
     async def _perform(self, address: Address, wanted: Wanted, *, dry_run: bool = False) -> ActionResult:
         action = wanted.target.action
-        request = ActionRequest(action.id, str(address), wanted.parameters, wanted.settings, dry_run)
+        datasets = self._needs.locations(action, wanted.parameters) if dry_run else {}
+        request = ActionRequest(action.id, str(address), wanted.parameters, wanted.settings, dry_run, datasets)
         timeout = PERFORM_FACTOR * self._settings().runtime.call_timeout
         changes = not (dry_run or action.read_only)
         return await self._ask(address.backend, BACKEND_PERFORM, request, timeout, changes_something=changes)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.documents import Document
 from quarterdeck_api.findings import Finding
+from quarterdeck_api.jobs import DatasetLocation
 from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.processes import ControlAnswer, ControlMessage, ProcessReport, Telemetry
 from quarterdeck_api.resources import Change, Resource
@@ -44,7 +45,11 @@ class WatchContext(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps, but wakes when `watch` must return or the interest changes; True when it must return."""
+        """Sleeps, but wakes when `watch` must return, the interest changes, or `wake` is called; True when it must return."""
+        ...
+
+    def wake(self) -> None:
+        """Ends a `wait` that is under way, or the next one, from any thread: there may be something to see."""
         ...
 
     def metric(self, samples: Sequence[MetricSample]) -> None:
@@ -105,13 +110,18 @@ class Describable(Protocol):
 
 
 class ActionRequest(Struct, frozen=True):
-    """One action on one resource. `parameters` satisfy the action's schema, `settings` the resource's own (`--set`)."""
+    """One action on one resource. `parameters` satisfy the action's schema, `settings` the resource's own (`--set`).
+
+    `datasets` are those that the parameters name and that are imported, by what is written there: a job gets them in its spec, and the dry
+    run of an action here.
+    """
 
     action: str
     address: str
     parameters: dict[str, object] = {}
     settings: dict[str, object] = {}
     dry_run: bool = False
+    datasets: dict[str, DatasetLocation] = {}
 
 
 class RunInTerminal(Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.jobs import DatasetLocation
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.protocol import CompleteParams
 from quarterdeck_api.resources import CORE, Address
@@ -61,6 +62,15 @@ class DatasetNeeds:
                 live = self._jobs.submit(request).job
             after[live] = None
         return tuple(after)
+
+    def locations(self, action: ActionInfo, parameters: Mapping[str, Any]) -> dict[str, DatasetLocation]:
+        """Where the datasets lie that are named and imported already."""
+        found: dict[str, DatasetLocation] = {}
+        for text in self._named(action, parameters):
+            name = self._name(text)
+            if self._datasets.unmade_sample(name) is None:
+                found[text] = self._datasets.location(name)
+        return found
 
     def complete(
         self, action: ActionInfo, asked: CompleteParams, field: Mapping[str, Any]
