@@ -42,6 +42,7 @@ class HostWatchContext:
         self._condition = threading.Condition()
         self._interest = interest
         self._unseen_interest = False
+        self._woken = False
         self._stopped = False
         self._synced = False
 
@@ -76,11 +77,17 @@ class HostWatchContext:
                 self._condition.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps, but wakes when `watch` must return or the interest changes; True when it must return."""
+        """Sleeps, but wakes when `watch` must return, the interest changes, or `wake` is called; True when it must return."""
         with self._condition:
-            self._condition.wait_for(lambda: self._stopped or self._unseen_interest, max(seconds, 0.0))
-            self._unseen_interest = False
+            self._condition.wait_for(lambda: self._stopped or self._unseen_interest or self._woken, max(seconds, 0.0))
+            self._unseen_interest = self._woken = False
             return self._stopped
+
+    def wake(self) -> None:
+        """Ends a `wait` that is under way, or the next one."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
 
     def emit(self, change: Change) -> None:
         """Reports one change; never blocks.
