@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -21,6 +21,25 @@ from quarterdeck_api.jobs import JobContext
 
 #: Of the work, how much fitting is.
 _FITTING = 0.95
+
+
+class Judged(Protocol):
+    """What a ranking knows of whom it ranks."""
+
+    @property
+    def name(self) -> str:
+        """Under which name it is judged."""
+        ...
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is what every other candidate has to beat."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its parameters as data."""
+        ...
 
 
 class Candidate(Struct, frozen=True):
@@ -55,7 +74,7 @@ class FoldResult(Struct, frozen=True):
 class Record(Struct, frozen=True):
     """Everything that came of one candidate, a result for each fold."""
 
-    candidate: Candidate
+    candidate: Judged
     results: tuple[FoldResult, ...]
 
     @property
@@ -151,14 +170,21 @@ def run_fit(fit: Fit) -> FoldResult:
     started = fit.clock()
     try:
         with recorded_warnings() as raised:
-            forecaster, notices = _forecaster(candidate, training)
-            prediction = fit_and_predict(candidate.model, forecaster, training, len(fit.actual), fit.level)
+            prediction, notices = predict(candidate, training, len(fit.actual), fit.level)
     except QuarterdeckError as error:
         return FoldResult(fit.fold, fit.clock() - started, failure=error.report())
     seconds = fit.clock() - started
     scale = naive_scale(training.values, training.axis.season)
     judged = accuracy(fit.actual, prediction.values, scale, prediction.lower, prediction.upper)
     return FoldResult(fit.fold, seconds, prediction, judged, notices=(*notices, *notices_of(raised)))
+
+
+def predict(
+    candidate: Candidate, training: Observations, horizon: int, level: float
+) -> tuple[Prediction, tuple[str, ...]]:
+    """Fits a candidate and forecasts, with what was decided on the way; raises QuarterdeckError for what it cannot do."""
+    forecaster, notices = _forecaster(candidate, training)
+    return fit_and_predict(candidate.model, forecaster, training, horizon, level), notices
 
 
 def _forecaster(candidate: Candidate, training: Observations) -> tuple[Any, tuple[str, ...]]:

@@ -11,6 +11,8 @@ from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.snapshot import KINDS, Snapshot
 from quarterdeck_ainode.iotdb.twins import OPEN
+from quarterdeck_ainode.iotdb.workbench import choices as workbench_choices
+from quarterdeck_ainode.iotdb.workbench import names as workbench
 from quarterdeck_api.backend import (
     ActionRequest,
     ActionResult,
@@ -19,6 +21,8 @@ from quarterdeck_api.backend import (
     VerifiedOutcome,
     WatchContext,
 )
+from quarterdeck_api.catalogue import JsonSchema
+from quarterdeck_api.errors import UnsupportedError
 from quarterdeck_api.host.polling import Poller
 from quarterdeck_api.processes import ProcessReport, Telemetry
 
@@ -57,6 +61,10 @@ class IotdbBackend:
 
     def perform(self, request: ActionRequest) -> ActionResult:
         """Previews an operation, or carries out a short one."""
+        if request.action in workbench.ACTIONS:
+            from quarterdeck_ainode.iotdb.workbench.previewing import preview  # It brings pandas.
+
+            return preview(self.client, request)
         result = performing.perform(self.client, self.name, self.settings, request)
         if not request.dry_run:
             self.looking.attend()
@@ -66,8 +74,16 @@ class IotdbBackend:
         """Looks whether something whose answer was lost has happened."""
         return verifying.verify(self.client, request)
 
+    def own_parameters(self, action: str, address: str) -> JsonSchema:
+        """The parameters of the models that an action of the workbench can use."""
+        if action in workbench.ACTIONS:
+            return workbench_choices.own_parameters(self.client, action)
+        raise UnsupportedError(f"{action} has no parameters of a resource's own", "leave --set out", address)
+
     def complete(self, action: str, address: str, field: str, prefix: str) -> list[Choice]:
         """Choices for the fields of actions, from the live cluster."""
+        if action in workbench.ACTIONS:
+            return workbench_choices.complete(self.client, action, address, field, prefix)
         return operation_choices.choices(self.client, action, address, field, prefix)
 
     def process_changed(self, report: ProcessReport) -> None:

@@ -1,0 +1,190 @@
+"""The statements of the workbench: reading a window of a series, and what is asked of a cluster's models; pure.
+
+Times are integers in the server's precision. Everything is ordered by time and bounded, and whatever a user wrote is quoted.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.quoting import identifier
+from quarterdeck_ainode.iotdb.quoting import text as literal
+from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
+from quarterdeck_ainode.iotdb.workbench.sql_names import quoted_statement, table_name, tree_path
+from quarterdeck_api.errors import UsageError
+
+#: The name under which times come as integers, which no column of a user is likely to have.
+TIME = "__time"
+
+_DOUBLE = "DOUBLE"
+
+
+class Statement(Struct, frozen=True):
+    """SQL with the dialect that it is written in."""
+
+    text: str
+    dialect: Dialect
+
+
+class Range(Struct, frozen=True):
+    """A stretch of time, both ends included; None is open."""
+
+    first: int | None = None
+    last: int | None = None
+
+
+def window_query(series: Series, rows: int, stretch: Range, *, drop_nulls: bool = False) -> Statement:
+    """The last rows of a series, newest first: an integer time and a value."""
+    if isinstance(series, TreeSeries):
+        path = tree_path(series.path)
+        where = _where([*_bounds("time", stretch)])
+        text = f"SELECT {path.measurement} FROM {path.device}{where} ORDER BY TIME DESC LIMIT {rows}"
+        return Statement(text, Dialect.TREE)
+    column = identifier(series.column)
+    conditions = [*_table_conditions(series, stretch)]
+    if drop_nulls:
+        conditions.append(f"{column} IS NOT NULL")
+    text = (
+        f"SELECT CAST(time AS INT64) AS {TIME}, {column} FROM {table_name(series)}{_where(conditions)} "
+        f"ORDER BY time DESC LIMIT {rows}"
+    )
+    return Statement(text, Dialect.TABLE)
+
+
+def times_query(series: Series, stretch: Range, most: int) -> Statement:
+    """The times at which a series has values in a stretch, oldest first, at most so many."""
+    if isinstance(series, TreeSeries):
+        path = tree_path(series.path)
+        where = _where([*_bounds("time", stretch)])
+        return Statement(f"SELECT {path.measurement} FROM {path.device}{where} LIMIT {most}", Dialect.TREE)
+    conditions = [*_table_conditions(series, stretch), f"{identifier(series.column)} IS NOT NULL"]
+    text = (
+        f"SELECT CAST(time AS INT64) AS {TIME} FROM {table_name(series)}{_where(conditions)} ORDER BY time LIMIT {most}"
+    )
+    return Statement(text, Dialect.TABLE)
+
+
+def nulls_query(series: TableSeries, stretch: Range) -> Statement:
+    """How many rows of a stretch have no value."""
+    conditions = [*_table_conditions(series, stretch), f"{identifier(series.column)} IS NULL"]
+    return Statement(f"SELECT count(*) FROM {table_name(series)}{_where(conditions)}", Dialect.TABLE)
+
+
+def forecast_statement(
+    series: Series,
+    data_type: str,
+    model: str,
+    length: int,
+    stretch: Range,
+    options: Mapping[str, str],
+    *,
+    drop_nulls: bool = False,
+    targets: str = "targets",
+) -> Statement:
+    """FORECAST on a stretch: the function of the tree, or that of tables whose input argument is called `targets` (`input` before 2.0.8).
+
+    A column of another type than DOUBLE is cast, since the table function casts what it forecasts back to the type of its input.
+    """
+    if isinstance(series, TreeSeries):
+        path = tree_path(series.path)
+        attributes = {"MODEL_ID": model, "OUTPUT_LENGTH": str(length)}
+        if options:
+            attributes["MODEL_OPTIONS"] = options_text(options)
+        written = ", ".join(f"{literal(name)}={literal(value)}" for name, value in attributes.items())
+        where = _where([*_bounds("time", stretch)])
+        return Statement(f"SELECT FORECAST({path.measurement}, {written}) FROM {path.device}{where}", Dialect.TREE)
+    column = identifier(series.column)
+    arguments = [
+        f"model_id => {literal(model)}",
+        f"{targets} => ({_table_input(series, data_type, stretch, drop_nulls=drop_nulls)}) ORDER BY time",
+        f"output_length => {length}",
+    ]
+    if options:
+        arguments.append(f"model_options => {literal(options_text(options))}")
+    text = f"SELECT CAST(time AS INT64) AS {TIME}, {column} FROM FORECAST({', '.join(arguments)})"
+    return Statement(text, Dialect.TABLE)
+
+
+def classify_statement(
+    series: TableSeries,
+    data_type: str,
+    model: str,
+    stretch: Range,
+    *,
+    drop_nulls: bool = False,
+    argument: str = "input",
+) -> Statement:
+    """CLASSIFY on a stretch of a table's column, its input called `argument`: one label for each row, at its time. It takes no options."""
+    source = _table_input(series, data_type, stretch, drop_nulls=drop_nulls)
+    text = (
+        f"SELECT CAST(time AS INT64) AS {TIME}, category FROM CLASSIFY("
+        f"model_id => {literal(model)}, {argument} => ({source}) ORDER BY time)"
+    )
+    return Statement(text, Dialect.TABLE)
+
+
+def inference_statement(
+    series: TreeSeries, model: str, length: int, stretch: Range, options: Mapping[str, str]
+) -> Statement:
+    """CALL INFERENCE on a stretch of a series of the tree, with the times that the server makes up."""
+    if not model.replace("_", "").isalnum() or not model.isascii():
+        raise UsageError(f"{model!r} cannot be the id of a model", "it has letters, digits and underscores only")
+    path = tree_path(series.path)
+    source = f"SELECT {path.measurement} FROM {path.device}{_where([*_bounds('time', stretch)])}"
+    extra = "".join(f", {_option_name(name)}={literal(value)}" for name, value in options.items())
+    text = f"CALL INFERENCE({model}, {quoted_statement(source)}, generateTime=true, outputLength={length}{extra})"
+    return Statement(text, Dialect.TREE)
+
+
+def options_text(options: Mapping[str, str]) -> str:
+    """Options as the server splits them: at commas, then at `=`; raises UsageError for what it would tear apart, or drop."""
+    for name, value in options.items():
+        _option_name(name)
+        if not value.strip() or any(sign in value for sign in ",="):
+            raise UsageError(
+                f"{name} cannot be {value!r}: the server splits options at commas and equals signs",
+                "write lists with ;, as order=2;1;1",
+            )
+    return ",".join(f"{name}={value}" for name, value in options.items())
+
+
+def option_value(value: Any) -> str:
+    """A parameter's value as an option: lists with `;`, which our AINode reads, since a comma would tear them apart."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ";".join(option_value(each) for each in value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _option_name(name: str) -> str:
+    if not name.isidentifier() or not name.isascii():
+        raise UsageError(f"{name!r} cannot be the name of an option", "it has letters, digits and underscores only")
+    return name
+
+
+def _table_input(series: TableSeries, data_type: str, stretch: Range, *, drop_nulls: bool) -> str:
+    column = identifier(series.column)
+    value = column if data_type == _DOUBLE else f"CAST({column} AS DOUBLE) AS {column}"
+    conditions = [*_table_conditions(series, stretch)]
+    if drop_nulls:
+        conditions.append(f"{column} IS NOT NULL")
+    return f"SELECT time, {value} FROM {table_name(series)}{_where(conditions)}"
+
+
+def _table_conditions(series: TableSeries, stretch: Range) -> list[str]:
+    tags = [f"{identifier(tag)} = {literal(value)}" for tag, value in series.tags]
+    return [*tags, *_bounds("time", stretch)]
+
+
+def _bounds(name: str, stretch: Range) -> list[str]:
+    bounds = [(">=", stretch.first), ("<=", stretch.last)]
+    return [f"{name} {sign} {moment}" for sign, moment in bounds if moment is not None]
+
+
+def _where(conditions: list[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""

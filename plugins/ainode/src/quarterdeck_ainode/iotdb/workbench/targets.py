@@ -1,0 +1,180 @@
+"""Where a forecast is written: what has to be made first, what is there already, and the exact statements."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.quoting import identifier
+from quarterdeck_ainode.iotdb.quoting import text as literal
+from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
+from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
+from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement
+from quarterdeck_ainode.iotdb.workbench.window import data_type_of, table_columns, times_in
+from quarterdeck_ainode.result_files import read_times
+from quarterdeck_ainode.serving.engine_settings import TimeUnit
+from quarterdeck_api.documents import Block, Fact, FactsBlock, TableBlock, TextBlock
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
+
+#: Rows of one INSERT.
+ROWS_A_STATEMENT = 500
+
+#: Rows that a document shows of what would be written.
+_SHOWN = 10
+
+#: More times of a target than this are not compared one by one: all of them count as replaced.
+_MOST_COMPARED = 100_000
+
+_KEEPS_FRACTIONS = ("DOUBLE", "FLOAT")
+
+
+class Target(Struct, frozen=True):
+    """A series to write to. `making` makes what is missing, `existing` counts the points that writing would replace."""
+
+    series: Series
+    times: Times
+    making: tuple[Statement, ...]
+    aligned: bool
+    existing: int
+
+    @property
+    def new(self) -> bool:
+        """Whether something has to be made first."""
+        return bool(self.making)
+
+
+def plan_target(client: IotdbClient, name: str, source: Series, times: Times) -> Target:
+    """Looks what is there; raises UsageError for a target that cannot take a forecast."""
+    series = parse_series(name)
+    if series == source:
+        raise UsageError(
+            f"{name} is the series that is forecast: observations and forecasts would be mixed",
+            "write to another series, as to one beside it that ends in _forecast",
+        )
+    if isinstance(series, TreeSeries):
+        making, aligned, there = _plan_tree(client, series)
+    else:
+        making, there = _plan_table(client, series)
+        aligned = False
+    existing = _existing(client, series, times) if there else 0
+    return Target(series, times, making, aligned, existing)
+
+
+def require_overwrite(target: Target, overwrite: bool) -> None:
+    """Raises QuarterdeckError when points would be replaced and nobody said that they may."""
+    if target.existing and not overwrite:
+        raise QuarterdeckError(
+            f"{target.existing} of the {len(target.times)} points would replace points that {target.series.name} has already",
+            "replace them with --overwrite, or write to another series",
+        )
+
+
+def write_statements(target: Target, values: Sequence[float]) -> tuple[Statement, ...]:
+    """What writes the values: every statement the same when it is sent again, since a point is known by its time."""
+    rows = list(zip(target.times.tolist(), values, strict=True))
+    parts = [rows[place : place + ROWS_A_STATEMENT] for place in range(0, len(rows), ROWS_A_STATEMENT)]
+    return tuple(_insert(target, part) for part in parts)
+
+
+def write(client: IotdbClient, target: Target, values: Sequence[float]) -> None:
+    """Makes what is missing and writes the values, once."""
+    for statement in (*target.making, *write_statements(target, values)):
+        client.execute(statement.text, dialect=statement.dialect)
+
+
+def target_blocks(target: Target, values: Sequence[float], unit: TimeUnit, title: str) -> tuple[Block, ...]:
+    """What is written, as a document shows it: target, first rows, statements."""
+    shown = pandas_times(target.times[:_SHOWN], unit)
+    statements = [*target.making, *write_statements(target, values)]
+    text = ";\n".join(each.text if len(each.text) < 2000 else each.text[:2000] + " …" for each in statements)
+    facts = (
+        Fact("Target", target.series.name),
+        Fact("Is made", "yes" if target.new else "no, it exists"),
+        Fact("Points", len(target.times)),
+        Fact("Points that are replaced", target.existing),
+    )
+    rows = tuple(zip(read_times(shown), [float(each) for each in values[:_SHOWN]], strict=True))
+    more = f", the first {_SHOWN} of {len(target.times)}" if len(target.times) > _SHOWN else ""
+    return (
+        FactsBlock(facts, title),
+        TableBlock(("time", "value"), rows, f"Rows{more}"),
+        TextBlock(text, "sql", "Statements that write"),
+    )
+
+
+def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement, ...], bool, bool]:
+    path = tree_path(series.path)
+    devices = client.rows(f"SHOW DEVICES {path.device}").texts()
+    aligned = any(row.get("isaligned", "").lower() == "true" for row in devices)
+    found = data_type_of(client, series)
+    if found is None:
+        text = (
+            f"CREATE ALIGNED TIMESERIES {path.device}({path.measurement} DOUBLE)"
+            if aligned
+            else f"CREATE TIMESERIES {path.text} WITH DATATYPE=DOUBLE"
+        )
+        return (Statement(text, Dialect.TREE),), aligned, False
+    _check_type(series, found)
+    return (), aligned, True
+
+
+def _plan_table(client: IotdbClient, series: TableSeries) -> tuple[tuple[Statement, ...], bool]:
+    columns = table_columns(client, series)
+    column = identifier(series.column)
+    if not columns:
+        if not _has_database(client, series.database):
+            raise NotFoundError(f"there is no database {series.database}", "make it first, or write to another one")
+        tags = "".join(f"{identifier(tag)} STRING TAG, " for tag, _ in series.tags)
+        return (Statement(f"CREATE TABLE {table_name(series)} ({tags}{column} DOUBLE FIELD)", Dialect.TABLE),), False
+    known = {name for name, (_, category) in columns.items() if category == "TAG"}
+    wrong = next((tag for tag, _ in series.tags if tag.lower() not in known), None)
+    if wrong is not None:
+        raise UsageError(
+            f"{wrong} is no tag of {series.database}.{series.table}",
+            f"its tags are: {', '.join(sorted(known)) or 'none'}",
+        )
+    if series.column.lower() not in columns:
+        text = f"ALTER TABLE {table_name(series)} ADD COLUMN {column} DOUBLE FIELD"
+        return (Statement(text, Dialect.TABLE),), False
+    found, category = columns[series.column.lower()]
+    if category != "FIELD":
+        raise UsageError(f"{series.column} is a {category.lower()} and holds no measurements", "write to a field")
+    _check_type(series, found)
+    return (), True
+
+
+def _has_database(client: IotdbClient, name: str) -> bool:
+    found = client.rows("SHOW DATABASES", dialect=Dialect.TABLE)
+    return any(str(each).lower() == name.lower() for each in found.column("Database"))
+
+
+def _check_type(series: Series, found: str) -> None:
+    if found not in _KEEPS_FRACTIONS:
+        raise UsageError(
+            f"{series.name} is {found}, which cannot hold a forecast's fractions",
+            "write to a series of type DOUBLE, or to one that does not exist yet",
+        )
+
+
+def _existing(client: IotdbClient, series: Series, times: Times) -> int:
+    found = times_in(client, series, Range(int(times[0]), int(times[-1])), _MOST_COMPARED)
+    if len(found) >= _MOST_COMPARED:
+        return len(times)
+    return int(np.count_nonzero(np.isin(times, found)))
+
+
+def _insert(target: Target, rows: Sequence[tuple[int, float]]) -> Statement:
+    if isinstance(target.series, TreeSeries):
+        path = tree_path(target.series.path)
+        kind = " ALIGNED" if target.aligned else ""
+        written = ", ".join(f"({moment}, {value!r})" for moment, value in rows)
+        text = f"INSERT INTO {path.device}(timestamp, {path.measurement}){kind} VALUES {written}"
+        return Statement(text, Dialect.TREE)
+    tags = target.series.tags
+    names = ", ".join(("time", *(identifier(tag) for tag, _ in tags), identifier(target.series.column)))
+    fixed = "".join(f"{literal(value)}, " for _, value in tags)
+    written = ", ".join(f"({moment}, {fixed}{value!r})" for moment, value in rows)
+    return Statement(f"INSERT INTO {table_name(target.series)}({names}) VALUES {written}", Dialect.TABLE)

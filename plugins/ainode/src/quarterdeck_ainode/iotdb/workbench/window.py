@@ -1,0 +1,193 @@
+"""The rows of a series that a statement will see, read beforehand: checked, counted, and put on a time axis of our own."""
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
+from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
+from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
+from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, nulls_query, times_query, window_query
+from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.serving.engine_settings import TimeUnit
+from quarterdeck_ainode.serving.statement_axis import statement_axis
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
+
+_NUMBERS = ("INT32", "INT64", "FLOAT", "DOUBLE")
+
+#: Codes of a database and of a table that do not exist.
+_UNKNOWN_TABLE = (500, 550)
+
+
+class SeriesWindow(Struct, frozen=True):
+    """The last rows of a series, oldest first, each with a value.
+
+    `times` are in the server's precision (`unit`), `regular` is whether they are equally spaced (or by the calendar), `statement` is what
+    read them.
+    """
+
+    series: Series
+    data_type: str
+    unit: TimeUnit
+    times: NDArray[np.int64]
+    observed: Observations
+    regular: bool
+    statement: Statement
+    notices: tuple[str, ...]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The values, of the times' length."""
+        return self.observed.values
+
+    @property
+    def stretch(self) -> Range:
+        """From the first to the last time."""
+        return Range(int(self.times[0]), int(self.times[-1]))
+
+    @property
+    def label(self) -> str:
+        """What is measured, in one word."""
+        return self.observed.column
+
+
+def time_unit(client: IotdbClient) -> TimeUnit:
+    """The precision in which the cluster counts time."""
+    return TimeUnit(client.precision().name)
+
+
+def data_type_of(client: IotdbClient, series: Series) -> str | None:
+    """The type of a series as the server names it (`DOUBLE`); None when there is no such series."""
+    if isinstance(series, TreeSeries):
+        found = client.rows(f"SHOW TIMESERIES {tree_path(series.path).text}")
+        return next((row["datatype"].upper() for row in found.texts()), None)
+    return table_columns(client, series).get(series.column.lower(), (None, ""))[0]
+
+
+def table_columns(client: IotdbClient, series: TableSeries) -> dict[str, tuple[str, str]]:
+    """The columns of a series' table, each with type and category (TAG, FIELD …); empty when there is no such table."""
+    try:
+        found = client.rows(f"DESC {table_name(series)}", dialect=Dialect.TABLE)
+    except IotdbError as error:
+        if error.status in _UNKNOWN_TABLE:
+            return {}
+        raise
+    return {row["columnname"].lower(): (row["datatype"].upper(), row["category"].upper()) for row in found.texts()}
+
+
+def read_window(
+    client: IotdbClient, series: Series, rows: int, stretch: Range, *, drop_nulls: bool, address: str
+) -> SeriesWindow:
+    """The last `rows` rows of a stretch, checked.
+
+    Raises NotFoundError for a series that does not exist, QuarterdeckError for what no model can use: no rows or a single one, missing
+    values unless they are to be dropped, several rows at one time, values that are not finite.
+    """
+    data_type = data_type_of(client, series)
+    if data_type is None:
+        raise NotFoundError(f"there is no series {series.name}", "see `quarterdeck get series`", address)
+    if data_type not in _NUMBERS:
+        raise UsageError(
+            f"{series.name} is {data_type}, and models take numbers",
+            f"choose a series of type {', '.join(_NUMBERS)}",
+            address,
+        )
+    unit = time_unit(client)
+    statement = window_query(series, rows, stretch, drop_nulls=drop_nulls)
+    times, values = _read(client, statement)
+    _check(series, times, values, np.isnan(values), unit, address)
+    axis, assumed = statement_axis(times, unit)
+    observed = Observations(address, column_label(series), values, axis)
+    left_out = _left_out(client, series, Range(int(times[0]), int(times[-1]))) if drop_nulls else ()
+    return SeriesWindow(series, data_type, unit, times, observed, not assumed, statement, (*left_out, *assumed))
+
+
+def column_label(series: Series) -> str:
+    """What a series measures, in one word."""
+    if isinstance(series, TreeSeries):
+        return tree_path(series.path).label
+    return series.column
+
+
+def times_in(client: IotdbClient, series: Series, stretch: Range, most: int) -> NDArray[np.int64]:
+    """The times at which a series has values in a stretch, at most so many."""
+    statement = times_query(series, stretch, most)
+    parts = [
+        next(iter(batch.columns.values())).astype(np.int64)
+        for batch in client.batches(statement.text, dialect=statement.dialect)
+        if batch.rows
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _left_out(client: IotdbClient, series: Series, stretch: Range) -> tuple[str, ...]:
+    """How many rows without a value lie in a stretch, as a sentence; a series of the tree has none by its nature."""
+    if isinstance(series, TreeSeries):
+        return ()
+    statement = nulls_query(series, stretch)
+    [[count]] = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.DATA).values
+    return (f"{count} rows without a value are left out",) if count else ()
+
+
+def _read(client: IotdbClient, statement: Statement) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Times and values of a query, oldest first."""
+    times: list[NDArray[np.int64]] = []
+    values: list[NDArray[np.float64]] = []
+    for batch in client.batches(statement.text, dialect=statement.dialect):
+        if batch.rows:
+            (_, moments), (name, found) = batch.columns.items()
+            numbers = found.astype(np.float64)
+            if name in batch.missing:
+                numbers[batch.missing[name]] = np.nan
+            times.append(moments.astype(np.int64))
+            values.append(numbers)
+    if not times:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+    return np.concatenate(times)[::-1].copy(), np.concatenate(values)[::-1].copy()
+
+
+def _check(
+    series: Series,
+    times: NDArray[np.int64],
+    values: NDArray[np.float64],
+    missing: NDArray[np.bool_],
+    unit: TimeUnit,
+    address: str,
+) -> None:
+    count, nulls = len(times), int(np.count_nonzero(missing))
+    if not count:
+        raise QuarterdeckError(f"{series.name} has no rows there", "choose another time range", address)
+    if nulls:
+        places = ", ".join(pandas_times(times[missing][:3], unit).strftime("%Y-%m-%d %H:%M:%S"))
+        raise QuarterdeckError(
+            f"{nulls} of the {count} rows of {series.name} have no value (at {places}{' and so on' if nulls > 3 else ''}), "
+            "and the server would take each for 0.0",
+            "leave them out with --nulls drop, or choose another time range",
+            address,
+        )
+    if count == 1:
+        raise QuarterdeckError(
+            f"{series.name} has a single row there, from which no distance between times follows",
+            "choose a longer window or time range",
+            address,
+        )
+    twice = np.flatnonzero(np.diff(times) <= 0)
+    if len(twice):
+        raise QuarterdeckError(
+            f"{series.name} has several rows at the same time ({len(twice)} such places), so it is more than one series",
+            _which_tags(series),
+            address,
+        )
+    if not np.all(np.isfinite(values)):
+        raise QuarterdeckError(
+            f"{series.name} has infinite values, with which no model can do anything", "correct them first", address
+        )
+
+
+def _which_tags(series: Series) -> str:
+    if isinstance(series, TreeSeries):
+        return "see the series' rows"
+    return f'name the tags of the one that is meant, as {series.database}.{series.table}.{series.column}[TAG="value"]'
