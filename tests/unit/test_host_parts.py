@@ -216,6 +216,28 @@ def test_a_poller_asks_rarely_what_nobody_looks_at() -> None:
     assert [poller.interval(interest) for interest in Interest] == [2, 30, 120]
 
 
+def test_a_poller_that_attends_polls_at_once_and_then_as_if_somebody_looked() -> None:
+    watched = context([])
+    polls: list[int] = []
+
+    def snapshot() -> list[Resource]:
+        polls.append(1)
+        return []
+
+    now = [1000.0]
+    poller = Poller(snapshot, ("model",), 0.01, 3600, clock=lambda: now[0])
+    thread = run_poller(poller, watched)
+    eventually(lambda: len(polls) == 1)
+    poller.attend(60)
+    eventually(lambda: len(polls) == 2)
+    assert poller.interval(Interest.NONE) == 0.01
+    now[0] += 60.5
+    assert poller.interval(Interest.BACKGROUND) == 3600
+    watched.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 class Wanted(Struct):
     host: str
     port: int = 1

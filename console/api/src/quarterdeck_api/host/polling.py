@@ -1,5 +1,6 @@
 """Watching a system that can only be asked: snapshots at intervals, and what differs between them."""
 
+import math
 import queue
 import threading
 import time
@@ -100,18 +101,30 @@ class Poller:
         self._failures = 0
         self._fault: Unreachable | None = None
         self._complete = False
+        self._context: WatchContext | None = None
+        self._due_now = False
+        self._attentive_until = -math.inf
+
+    def attend(self, seconds: float) -> None:
+        """Polls at once, and for some seconds as often as with somebody looking: something has just been done. From any thread."""
+        self._attentive_until = self._clock() + seconds
+        self._due_now = True
+        if self._context is not None:
+            self._context.wake()
 
     def interval(self, interest: Interest) -> float:
         """Seconds between the beginnings of two polls while all is well."""
-        if interest is Interest.FOREGROUND:
+        if interest is Interest.FOREGROUND or self._clock() < self._attentive_until:
             return self._foreground
         return self._background if interest is Interest.BACKGROUND else self._background * IDLE_FACTOR
 
     def run(self, context: WatchContext) -> None:
         """Polls until `context.stopped`."""
         asker = _Asker(self._snapshot)
+        self._context = context
         try:
             while not context.stopped:
+                self._due_now = False
                 begun = self._clock()
                 self._poll(context, asker, begun)
                 self._rest(context, begun)
@@ -133,9 +146,9 @@ class Poller:
                 return
 
     def _rest(self, context: WatchContext, begun: float) -> None:
-        """Waits until the next poll is due; a change of interest makes it due earlier or later, never at once."""
+        """Waits until the next poll is due; a change of interest makes it due earlier or later, never at once, as `attend` does."""
         pause = backoff_delay(self._failures, self._rng, base=self._foreground) if self._failures else 0.0
-        while not context.stopped:
+        while not context.stopped and not self._due_now:
             left = begun + max(self.interval(context.interest), pause) - self._clock()
             if left <= 0 or context.wait(left):
                 return
