@@ -12,7 +12,7 @@ from quarterdeck_ainode.iotdb.cluster_state import (
 )
 from quarterdeck_ainode.iotdb.load_planner import AinodeFacts, OfficialMemory
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, on_this_machine
-from quarterdeck_api.errors import RefusedError
+from quarterdeck_api.errors import RefusedError, UnreachableError
 
 _CPU = "cpu"
 _GIB = 2**30
@@ -20,12 +20,12 @@ _RUNNING = "Running"
 
 
 def running_ainode(client: IotdbClient) -> ClusterNode:
-    """The cluster's AINode; raises RefusedError when there is none, or it does not run."""
+    """The cluster's AINode; raises RefusedError when there is none, and UnreachableError when it does not run."""
     node = ainode_of(read_nodes(client))
     if node is None:
         raise RefusedError("the cluster has no AINode", "start one: node.start-ainode on the node `ainode`")
     if node.status != _RUNNING:
-        raise RefusedError(
+        raise UnreachableError(
             f"the AINode (node {node.node_id}, {node.host}:{node.port}) is {node.status}",
             "see why on the node `ainode`; it answers once it is Running",
         )

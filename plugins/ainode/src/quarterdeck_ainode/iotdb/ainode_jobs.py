@@ -47,6 +47,7 @@ async def start(context: HostJobContext) -> JobValue:
         context.finish_step("start", kept)
     with context.step("join"):
         node, seconds = await _joined(context, backend, str(kept["process"]), wanted.wait)
+    backend.attend()
     where = f"{node.host}:{node.port}"
     facts = (
         Fact("Node", node.node_id),
@@ -86,6 +87,7 @@ async def stop(context: HostJobContext) -> JobValue:
         waited = await wait_until(
             context, look, wanted.wait, _call_timeout(backend), "see who else runs an AINode: it is still heard of"
         )
+    backend.attend()
     facts = (Fact("Seen", waited.seen), Fact("After, s", round(waited.seconds, 1)))
     document = Document(
         "The AINode has ended; it stays registered, and node.start-ainode brings it back", (FactsBlock(facts),)
@@ -119,6 +121,7 @@ async def remove(context: HostJobContext) -> JobValue:
             advice,
             sent.state is SentState.ACCEPTED,
         )
+    backend.attend()
     return evidence("The AINode is removed", sent, waited, {"node_id": node_id})
 
 

@@ -4,7 +4,7 @@ import time
 
 from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.looking import Looking
+from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
@@ -42,18 +42,26 @@ class IotdbBackend:
         self.prober = Prober(self.client, time.monotonic)
         self.looking = Looking(self.client)
         self.own = OwnAINode()
+        self._poller: Poller | None = None
         self.reachability = Reachability(local=any(is_loopback(_host(each)) for each in settings.nodes))
 
     def watch(self, context: WatchContext) -> None:
         """Looks at the cluster again and again."""
         snapshot = Snapshot(self.name, self.client, self.looking, self.reachability, self.own, OPEN, context)
-        Poller(
+        self._poller = Poller(
             snapshot.take,
             KINDS,
             self.settings.refresh,
             self.settings.refresh_background,
             timeout=4 * self.settings.connect_timeout,
-        ).run(context)
+        )
+        self._poller.run(context)
+
+    def attend(self) -> None:
+        """Something was done to the cluster, or begins to be: it is looked at now, and often for a while. From any thread."""
+        self.looking.attend()
+        if self._poller is not None:
+            self._poller.attend(ATTENTIVE_SECONDS)
 
     def probe(self) -> ProbeResult:
         """What the server is and lets its user do."""
@@ -67,7 +75,7 @@ class IotdbBackend:
             return preview(self.client, request)
         result = performing.perform(self.client, self.name, self.settings, request)
         if not request.dry_run:
-            self.looking.attend()
+            self.attend()
         return result
 
     def verify(self, request: ActionRequest) -> VerifiedOutcome:
@@ -89,7 +97,7 @@ class IotdbBackend:
     def process_changed(self, report: ProcessReport) -> None:
         """Our own AINode came, went, or judges itself otherwise."""
         self.own.changed(report)
-        self.looking.attend()
+        self.attend()
 
     def process_telemetry(self, instance: str, telemetry: Telemetry) -> None:
         """Our own AINode reported how it is doing."""

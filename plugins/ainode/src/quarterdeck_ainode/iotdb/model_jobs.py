@@ -129,7 +129,9 @@ async def _wait(context: HostJobContext, look: Callable[[], Look], seconds: floa
     timeout = 4 * backend.settings.connect_timeout
     advice = await context.call(lambda: _advice(backend, what), timeout)
     with context.step("wait"):
-        return await wait_until(context, look, seconds, timeout, advice, sent.state is SentState.ACCEPTED)
+        waited = await wait_until(context, look, seconds, timeout, advice, sent.state is SentState.ACCEPTED)
+    backend.attend()
+    return waited
 
 
 def _advice(backend: IotdbBackend, what: str) -> str:
