@@ -13,8 +13,6 @@ from quarterdeck_api.errors import ProtocolError
 
 #: The code of a statement that the user may not make.
 NO_PERMISSION = 803
-#: Ticks of the server's clock in a second, by the name of its precision.
-TICKS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 _PORTS = (
     ("internal", "internaladdress", "internalport"),
@@ -115,18 +113,6 @@ def read_configuration(client: IotdbClient) -> dict[str, tuple[str, str]]:
     """Setting to its value and its default, as far as the cluster shows them."""
     found = client.rows("SHOW CONFIGURATION", dialect=Dialect.TABLE)
     return {row["name"]: (row["value"], row["default_value"]) for row in found.texts()}
-
-
-def read_ticks(client: IotdbClient) -> int:
-    """Ticks of the server's time stamps in a second; thousandths where the user may not see the setting."""
-    try:
-        found = client.rows("SHOW VARIABLES")
-    except IotdbError as error:
-        if error.status == NO_PERMISSION:
-            return TICKS["ms"]
-        raise
-    variables = {row["variable"].lower(): row["value"].lower() for row in found.texts()}
-    return TICKS.get(variables.get("timestampprecision", "ms"), TICKS["ms"])
 
 
 def nodes_of(found: Rows) -> tuple[ClusterNode, ...]:
