@@ -3,6 +3,8 @@
 import time
 
 from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
+from quarterdeck_ainode.iotdb.browse_tree import Counts
+from quarterdeck_ainode.iotdb.browsing import Browsing
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
@@ -21,6 +23,7 @@ from quarterdeck_api.backend import (
     VerifiedOutcome,
     WatchContext,
 )
+from quarterdeck_api.browsing import BrowseRequest, Page, ResourceMaker
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import UnsupportedError
 from quarterdeck_api.host.polling import Poller
@@ -42,6 +45,7 @@ class IotdbBackend:
         self.prober = Prober(self.client, time.monotonic)
         self.looking = Looking(self.client)
         self.own = OwnAINode()
+        self._browsing = Browsing(name, self.client, Counts())
         self._poller: Poller | None = None
         self.reachability = Reachability(local=any(is_loopback(_host(each)) for each in settings.nodes))
 
@@ -93,6 +97,10 @@ class IotdbBackend:
         if action in workbench.ACTIONS:
             return workbench_choices.complete(self.client, action, address, field, prefix)
         return operation_choices.choices(self.client, action, address, field, prefix)
+
+    def browse(self, request: BrowseRequest, make: ResourceMaker) -> Page:
+        """A page of databases, devices, series, tables, regions or settings."""
+        return self._browsing.page(request, make)
 
     def process_changed(self, report: ProcessReport) -> None:
         """Our own AINode came, went, or judges itself otherwise."""
