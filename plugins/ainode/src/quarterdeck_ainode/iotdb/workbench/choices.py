@@ -7,6 +7,7 @@ from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_serie
 from quarterdeck_ainode.iotdb.workbench.entrants import known_task, settings_schema
 from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import ALL, BEST, LOCAL
+from quarterdeck_ainode.iotdb.workbench.target_names import SOURCE, beside
 from quarterdeck_ainode.models import MODELS, Task
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.catalogue import JsonSchema
@@ -39,7 +40,7 @@ def complete(client: IotdbClient, action: str, address: str, field: str, prefix:
     elif (action, field) in _MODELS:
         found = _models(client, labelling=action == CLASSIFY)
     elif (action, field) in _TARGETS:
-        found = _beside(address)
+        found = _targets(address)
     elif "." in field:
         found = _values(client, action, field)
     else:
@@ -66,15 +67,19 @@ def _models(client: IotdbClient, *, labelling: bool) -> list[Choice]:
     ]
 
 
-def _beside(address: str) -> list[Choice]:
+def _targets(address: str) -> list[Choice]:
     series = parse_series(Address.parse(address).name)
-    if isinstance(series, TreeSeries):
-        quoted = series.path.endswith("`")
-        path = f"{series.path[:-1]}{_ENDING}`" if quoted else series.path + _ENDING
-        return [Choice(path, "a series beside it")]
-    column = TableSeries(series.database, series.table, series.column + _ENDING, series.tags)
-    table = TableSeries(series.database, series.table + _ENDING, series.column, series.tags)
-    return [Choice(column.name, "a column beside it"), Choice(table.name, "a table beside its own")]
+    found = [
+        Choice(SOURCE + _ENDING, "beside whatever is forecast"),
+        Choice(
+            beside(series, _ENDING).name,
+            "a series beside it" if isinstance(series, TreeSeries) else "a column beside it",
+        ),
+    ]
+    if isinstance(series, TableSeries):
+        table = TableSeries(series.database, series.table + _ENDING, series.column, series.tags)
+        found.append(Choice(table.name, "a table beside its own"))
+    return found
 
 
 def _values(client: IotdbClient, action: str, field: str) -> list[Choice]:

@@ -63,7 +63,7 @@ def asked_inference(
     options = cluster_options(model, settings_by_model(settings).get(model.model_id, {}), facts)
     check_limits(wanted.window, wanted.length)
     window = asked_window(client, series, wanted.window, wanted.start, wanted.end, "refuse", address)
-    statement = inference_statement(series, model.model_id, wanted.length, window.stretch, options)
+    statement = inference_statement(series, model.model_id, wanted.length, window.stretch, options, times=True)
     return AskedInference(window, statement, (*window.notices, _WRONG_TIMES, *_late(facts, model.type)))
 
 

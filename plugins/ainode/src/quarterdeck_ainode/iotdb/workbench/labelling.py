@@ -29,7 +29,7 @@ def plan_labels(
     Raises UnsupportedError for options of CLASSIFY, which takes none (2.0.10), and where the version has no CLASSIFY.
     """
     if isinstance(window.series, TreeSeries):
-        statement = inference_statement(window.series, model, len(window.times), window.stretch, options)
+        statement = inference_statement(window.series, model, len(window.times), window.stretch, options, times=False)
         return LabelPlan(
             statement,
             (

@@ -62,7 +62,10 @@ class SeriesForecastParameters(Struct, frozen=True, forbid_unknown_fields=True):
         NewDatasetName, Meta(description="Keep the rows that were used as a dataset of this name.")
     ] = ""
     write_to: Annotated[
-        str, Meta(description="A series that the forecast is written to; it is made when it does not exist.")
+        str,
+        Meta(
+            description="A series that the forecast is written to, made when there is none; {series}_forecast is one beside it."
+        ),
     ] = ""
     write_model: Annotated[str, Meta(description="Whose forecast is written; best is that of the ranking.")] = BEST
     overwrite: _Overwrite = False
@@ -72,7 +75,13 @@ class WriteForecastParameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of `forecast.write`."""
 
     job: Annotated[str, Meta(min_length=1, description="The job that forecast this series, as core/job/12.")]
-    target: Annotated[str, Meta(min_length=1, description="The series to write to; it is made when it does not exist.")]
+    target: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="The series to write to, made when there is none; {series}_forecast is one beside it.",
+        ),
+    ]
     model: Annotated[str, Meta(description="Whose forecast is written; best is that of the ranking.")] = BEST
     overwrite: _Overwrite = False
     preview: Annotated[bool, Meta(description="Only show what would be written, and what it would replace.")] = False

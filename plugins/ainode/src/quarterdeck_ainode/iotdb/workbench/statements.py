@@ -66,6 +66,16 @@ def times_query(series: Series, stretch: Range, most: int) -> Statement:
     return Statement(text, Dialect.TABLE)
 
 
+def last_value_query(series: TableSeries, stretch: Range) -> Statement:
+    """The time of the last row of a stretch that has a value."""
+    column = identifier(series.column)
+    conditions = [*_table_conditions(series, stretch), f"{column} IS NOT NULL"]
+    text = (
+        f"SELECT CAST(time AS INT64) AS {TIME} FROM {table_name(series)}{_where(conditions)} ORDER BY time DESC LIMIT 1"
+    )
+    return Statement(text, Dialect.TABLE)
+
+
 def nulls_query(series: TableSeries, stretch: Range) -> Statement:
     """How many rows of a stretch have no value."""
     conditions = [*_table_conditions(series, stretch), f"{identifier(series.column)} IS NULL"]
@@ -126,15 +136,16 @@ def classify_statement(
 
 
 def inference_statement(
-    series: TreeSeries, model: str, length: int, stretch: Range, options: Mapping[str, str]
+    series: TreeSeries, model: str, length: int, stretch: Range, options: Mapping[str, str], *, times: bool
 ) -> Statement:
-    """CALL INFERENCE on a stretch of a series of the tree, with the times that the server makes up."""
+    """CALL INFERENCE on a stretch of a series of the tree; with `times` beside those that the server makes up."""
     if not model.replace("_", "").isalnum() or not model.isascii():
         raise UsageError(f"{model!r} cannot be the id of a model", "it has letters, digits and underscores only")
     path = tree_path(series.path)
     source = f"SELECT {path.measurement} FROM {path.device}{_where([*_bounds('time', stretch)])}"
     extra = "".join(f", {_option_name(name)}={literal(value)}" for name, value in options.items())
-    text = f"CALL INFERENCE({model}, {quoted_statement(source)}, generateTime=true, outputLength={length}{extra})"
+    made_up = "generateTime=true, " if times else ""
+    text = f"CALL INFERENCE({model}, {quoted_statement(source)}, {made_up}outputLength={length}{extra})"
     return Statement(text, Dialect.TREE)
 
 

@@ -9,10 +9,11 @@ from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.quoting import identifier
 from quarterdeck_ainode.iotdb.quoting import text as literal
-from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
 from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement
+from quarterdeck_ainode.iotdb.workbench.target_names import target_series
 from quarterdeck_ainode.iotdb.workbench.window import data_type_of, table_columns, times_in
 from quarterdeck_ainode.result_files import read_times
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
@@ -48,12 +49,7 @@ class Target(Struct, frozen=True):
 
 def plan_target(client: IotdbClient, name: str, source: Series, times: Times) -> Target:
     """Looks what is there; raises UsageError for a target that cannot take a forecast."""
-    series = parse_series(name)
-    if series == source:
-        raise UsageError(
-            f"{name} is the series that is forecast: observations and forecasts would be mixed",
-            "write to another series, as to one beside it that ends in _forecast",
-        )
+    series = target_series(name, source)
     if isinstance(series, TreeSeries):
         making, aligned, there = _plan_tree(client, series)
     else:

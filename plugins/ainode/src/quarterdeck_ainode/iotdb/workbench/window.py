@@ -10,7 +10,14 @@ from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
-from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, nulls_query, times_query, window_query
+from quarterdeck_ainode.iotdb.workbench.statements import (
+    Range,
+    Statement,
+    last_value_query,
+    nulls_query,
+    times_query,
+    window_query,
+)
 from quarterdeck_ainode.observations import Observations
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_ainode.serving.statement_axis import statement_axis
@@ -96,13 +103,16 @@ def read_window(
             address,
         )
     unit = time_unit(client)
+    stretch, unseen = _up_to_last_value(client, series, stretch)
     statement = window_query(series, rows, stretch, drop_nulls=drop_nulls)
     times, values = _read(client, statement)
     _check(series, times, values, np.isnan(values), unit, address)
     axis, assumed = statement_axis(times, unit)
     observed = Observations(address, column_label(series), values, axis)
     left_out = _left_out(client, series, Range(int(times[0]), int(times[-1]))) if drop_nulls else ()
-    return SeriesWindow(series, data_type, unit, times, observed, not assumed, statement, (*left_out, *assumed))
+    return SeriesWindow(
+        series, data_type, unit, times, observed, not assumed, statement, (*unseen, *left_out, *assumed)
+    )
 
 
 def column_label(series: Series) -> str:
@@ -121,6 +131,21 @@ def times_in(client: IotdbClient, series: Series, stretch: Range, most: int) -> 
         if batch.rows
     ]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _up_to_last_value(client: IotdbClient, series: Series, stretch: Range) -> tuple[Range, tuple[str, ...]]:
+    """The stretch up to the last row with a value, and a sentence when rows come after it: such as those of a forecast beside it."""
+    if isinstance(series, TreeSeries):
+        return stretch, ()
+    statement = last_value_query(series, stretch)
+    found = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.DATA).values
+    if not found or not isinstance(found[0][0], int):
+        return stretch, ()
+    last = found[0][0]
+    later = nulls_query(series, Range(last + 1, stretch.last))
+    [[count]] = client.rows(later.text, dialect=later.dialect, purpose=Purpose.DATA).values
+    said = (f"{count} rows after the last value have none yet and are left out",) if count else ()
+    return Range(stretch.first, last), said
 
 
 def _left_out(client: IotdbClient, series: Series, stretch: Range) -> tuple[str, ...]:
