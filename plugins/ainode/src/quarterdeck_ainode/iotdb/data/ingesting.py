@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from msgspec import Struct, convert, structs, to_builtins
 
 from quarterdeck_ainode.iotdb.backend import IotdbBackend
@@ -25,6 +24,7 @@ from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan, chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import NumberBatch
+from quarterdeck_ainode.iotdb.data.spans import dataset_span
 from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.data.tablets import check_values, rows_at_once, tablet_of
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds
@@ -71,7 +71,7 @@ def _ingest(
     context.step("check")
     plan = plan_ingest(client, context.spec.address, wanted, rows.columns)
     precision = client.precision()
-    span = span_of(rows, precision)
+    span = dataset_span(rows, precision)
     state = _state(context, location)
     if state is None:
         check_dataset(plan, rows, precision, context.raise_if_cancelled)
@@ -113,12 +113,6 @@ def _ingest(
         "notices": notices,
     }
     return JobValue(data, _document(data, plan, notices))
-
-
-def span_of(rows: DatasetRows, precision: TimePrecision) -> Span:
-    """The dataset's stretch of time, in the server's precision."""
-    first, last = from_microseconds(np.array(rows.span(), dtype=np.int64), precision)
-    return Span(int(first), int(last))
 
 
 def check_dataset(plan: IngestPlan, rows: DatasetRows, precision: TimePrecision, check: Callable[[], None]) -> None:

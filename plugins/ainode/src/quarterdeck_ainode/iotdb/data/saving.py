@@ -25,8 +25,9 @@ from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.parts import PartWriter, part_path, part_schema, whole_file
 from quarterdeck_ainode.iotdb.data.reading import PAGE_ROWS, Extent, read_extent, read_page, require_finite
 from quarterdeck_ainode.iotdb.data.sources import source_at
+from quarterdeck_ainode.iotdb.data.spans import asked_span
 from quarterdeck_ainode.iotdb.data.statements import Source, Span, page_statement
-from quarterdeck_ainode.iotdb.data.time_precision import moment, to_microseconds, written
+from quarterdeck_ainode.iotdb.data.time_precision import to_microseconds, written
 from quarterdeck_ainode.iotdb.value_types import TimePrecision
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TextBlock
@@ -148,14 +149,6 @@ class _Saving:
 
     def _report(self, rows: int, total: int) -> None:
         self.context.progress(_READING * min(1.0, rows / max(total, 1)), f"{rows:,} of {total:,} rows read")
-
-
-def asked_span(wanted: SaveParameters, precision: TimePrecision) -> Span:
-    """The stretch of time that is asked for; raises UsageError."""
-    span = Span(moment(wanted.start, precision, "--start"), moment(wanted.end, precision, "--end"))
-    if span.first is not None and span.last is not None and span.first > span.last:
-        raise UsageError(f"--start {wanted.start} is after --end {wanted.end}", "exchange them")
-    return span
 
 
 def _value(context: JobContext, saving: _Saving, found: dict[str, Any], seconds: float) -> JobValue:
