@@ -354,6 +354,7 @@ class Member:
 @pytest.fixture
 def member(config_node: ConfigNode, folder: NodeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Member]:
     monkeypatch.setattr(membership, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(membership, "WATCH_SECONDS", 0.05)
     monkeypatch.setattr(membership, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(membership, "REFUSED_PAUSE", 0.05)
     found = Member(config_node, folder)

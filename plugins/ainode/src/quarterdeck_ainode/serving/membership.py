@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 #: Without a heartbeat for so many seconds the node counts as cut off; the ConfigNode sends one a second.
 SILENT_SECONDS = 10.0
+#: Seconds between looks at the latest heartbeat.
+WATCH_SECONDS = 1.0
 #: Seconds between looks at a cluster that is silent.
 LOOK_SECONDS = 5.0
 #: Seconds between trials to join: the first pause, and the longest.
@@ -107,7 +109,7 @@ class Membership:
             return
         joined = monotonic()
         looked = joined
-        while not self._ended.wait(1.0):
+        while not self._ended.wait(WATCH_SECONDS):
             now = monotonic()
             last = max(self._last_heartbeat() or joined, joined)
             if now - last < SILENT_SECONDS:
