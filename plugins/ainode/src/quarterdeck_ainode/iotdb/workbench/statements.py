@@ -3,7 +3,7 @@
 Times are integers in the server's precision. Everything is ordered by time and bounded, and whatever a user wrote is quoted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -53,17 +53,25 @@ def window_query(series: Series, rows: int, stretch: Range, *, drop_nulls: bool 
     return Statement(text, Dialect.TABLE)
 
 
-def times_query(series: Series, stretch: Range, most: int) -> Statement:
-    """The times at which a series has values in a stretch, oldest first, at most so many."""
+def times_query(series: Series, stretch: Range, most: int, without: Sequence[str] = ()) -> Statement:
+    """The times at which a series has values in a stretch, oldest first, at most so many; of rows that lack the tags `without`."""
     if isinstance(series, TreeSeries):
         path = tree_path(series.path)
         where = _where([*_bounds("time", stretch)])
         return Statement(f"SELECT {path.measurement} FROM {path.device}{where} LIMIT {most}", Dialect.TREE)
-    conditions = [*_table_conditions(series, stretch), f"{identifier(series.column)} IS NOT NULL"]
+    lacking = [f"{identifier(tag)} IS NULL" for tag in without]
+    conditions = [*_table_conditions(series, stretch), *lacking, f"{identifier(series.column)} IS NOT NULL"]
     text = (
         f"SELECT CAST(time AS INT64) AS {TIME} FROM {table_name(series)}{_where(conditions)} ORDER BY time LIMIT {most}"
     )
     return Statement(text, Dialect.TABLE)
+
+
+def tags_query(series: TableSeries, tags: Sequence[str]) -> Statement:
+    """Which values other tags have in the rows of a series, at most two different ones."""
+    names = ", ".join(identifier(tag) for tag in tags)
+    where = _where(_table_conditions(series, Range()))
+    return Statement(f"SELECT DISTINCT {names} FROM {table_name(series)}{where} LIMIT 2", Dialect.TABLE)
 
 
 def last_value_query(series: TableSeries, stretch: Range) -> Statement:

@@ -1,6 +1,6 @@
 """Where a forecast is written: what has to be made first, what is there already, and the exact statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +12,7 @@ from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
-from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement
+from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, tags_query
 from quarterdeck_ainode.iotdb.workbench.target_names import target_series
 from quarterdeck_ainode.iotdb.workbench.window import data_type_of, table_columns, times_in
 from quarterdeck_ainode.result_files import read_times
@@ -52,11 +52,15 @@ def plan_target(client: IotdbClient, name: str, source: Series, times: Times) ->
     series = target_series(name, source)
     if isinstance(series, TreeSeries):
         making, aligned, there = _plan_tree(client, series)
-    else:
-        making, there = _plan_table(client, series)
-        aligned = False
-    existing = _existing(client, series, times) if there else 0
-    return Target(series, times, making, aligned, existing)
+        existing = _existing(client, series, times, ()) if there else 0
+        return Target(series, times, making, aligned, existing)
+    columns = table_columns(client, series)
+    tags = [column for column, (_, category) in columns.items() if category == "TAG"]
+    series = _of_same_device(client, series, source, tags)
+    making, there = _plan_table(client, series, columns)
+    named = {tag.lower() for tag, _ in series.tags}
+    existing = _existing(client, series, times, [tag for tag in tags if tag not in named]) if there else 0
+    return Target(series, times, making, aligned=False, existing=existing)
 
 
 def require_overwrite(target: Target, overwrite: bool) -> None:
@@ -117,8 +121,29 @@ def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement
     return (), aligned, True
 
 
-def _plan_table(client: IotdbClient, series: TableSeries) -> tuple[tuple[Statement, ...], bool]:
-    columns = table_columns(client, series)
+def _of_same_device(client: IotdbClient, series: TableSeries, source: Series, tags: Sequence[str]) -> TableSeries:
+    """The target with every tag of the source, when it is of the same table: else its points would be another device's."""
+    if not isinstance(source, TableSeries) or (series.database, series.table) != (source.database, source.table):
+        return series
+    if series.tags != source.tags:
+        return series
+    open_tags = [tag for tag in tags if tag not in {name.lower() for name, _ in source.tags}]
+    if not open_tags:
+        return series
+    statement = tags_query(source, open_tags)
+    found = client.rows(statement.text, dialect=statement.dialect).values
+    if len(found) != 1:
+        raise UsageError(
+            f"{source.name} has rows of several devices, which differ in {', '.join(open_tags)}: whose the forecast is, is open",
+            f'name all tags of the target, as {series.database}.{series.table}.{series.column}[{open_tags[0]}="value"]',
+        )
+    values = [(tag, str(value)) for tag, value in zip(open_tags, found[0], strict=True) if value is not None]
+    return TableSeries(series.database, series.table, series.column, (*series.tags, *values))
+
+
+def _plan_table(
+    client: IotdbClient, series: TableSeries, columns: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[Statement, ...], bool]:
     column = identifier(series.column)
     if not columns:
         if not _has_database(client, series.database):
@@ -155,8 +180,8 @@ def _check_type(series: Series, found: str) -> None:
         )
 
 
-def _existing(client: IotdbClient, series: Series, times: Times) -> int:
-    found = times_in(client, series, Range(int(times[0]), int(times[-1])), _MOST_COMPARED)
+def _existing(client: IotdbClient, series: Series, times: Times, without: Sequence[str]) -> int:
+    found = times_in(client, series, Range(int(times[0]), int(times[-1])), _MOST_COMPARED, without)
     if len(found) >= _MOST_COMPARED:
         return len(times)
     return int(np.count_nonzero(np.isin(times, found)))

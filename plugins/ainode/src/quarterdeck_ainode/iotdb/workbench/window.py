@@ -1,5 +1,7 @@
 """The rows of a series that a statement will see, read beforehand: checked, counted, and put on a time axis of our own."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -122,9 +124,11 @@ def column_label(series: Series) -> str:
     return series.column
 
 
-def times_in(client: IotdbClient, series: Series, stretch: Range, most: int) -> NDArray[np.int64]:
-    """The times at which a series has values in a stretch, at most so many."""
-    statement = times_query(series, stretch, most)
+def times_in(
+    client: IotdbClient, series: Series, stretch: Range, most: int, without: Sequence[str] = ()
+) -> NDArray[np.int64]:
+    """The times at which a series has values in a stretch, at most so many; of rows that lack the tags `without`."""
+    statement = times_query(series, stretch, most, without)
     parts = [
         next(iter(batch.columns.values())).astype(np.int64)
         for batch in client.batches(statement.text, dialect=statement.dialect)
