@@ -89,6 +89,9 @@ class FakeDataNode:
     def requestStatementId(self, sessionId: int) -> int:
         return 1
 
+    def setTimeZone(self, req: Any) -> TSStatus:
+        return TSStatus(SUCCESS)
+
     def closeSession(self, req: Any) -> TSStatus:
         return TSStatus(SUCCESS)
 
@@ -203,6 +206,7 @@ class _Calls:
         for name in (
             "openSession",
             "requestStatementId",
+            "setTimeZone",
             "closeSession",
             "closeOperation",
             "insertTablet",

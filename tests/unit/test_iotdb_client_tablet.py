@@ -1,5 +1,6 @@
 """Tablets become the bytes that IoTDB's own client would send, from arrays, in the order of their times."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -19,11 +20,12 @@ from quarterdeck_ainode.iotdb.value_types import ValueType
 from quarterdeck_api.errors import UsageError
 
 T = ValueType
+Column = tuple[ValueType, np.ndarray, np.ndarray | None]
 
 
-def wheel(times: np.ndarray, columns: list[tuple[ValueType, np.ndarray, np.ndarray | None]]) -> tuple[bytes, bytes]:
+def wheel(times: np.ndarray, columns: Sequence[Column]) -> tuple[bytes, bytes]:
     """What the installed client sends for the same rows."""
-    bitmaps: list[BitMap | None] = []
+    bitmaps: list[Any] = []
     for _, _, missing in columns:
         marks = BitMap(len(times))
         for place in np.flatnonzero(missing) if missing is not None else ():
@@ -35,12 +37,12 @@ def wheel(times: np.ndarray, columns: list[tuple[ValueType, np.ndarray, np.ndarr
         [TSDataType(kind) for kind, _, _ in columns],
         [values for _, values, _ in columns],
         times,
-        bitmaps=bitmaps if any(bitmaps) else None,
+        **({"bitmaps": bitmaps} if any(bitmaps) else {}),
     )
     return tablet.get_binary_timestamps(), tablet.get_binary_values()
 
 
-def ours(times: np.ndarray, columns: list[tuple[ValueType, np.ndarray, np.ndarray | None]]) -> tuple[bytes, bytes]:
+def ours(times: np.ndarray, columns: Sequence[Column]) -> tuple[bytes, bytes]:
     made = tuple(TabletColumn(f"c{place}", *each) for place, each in enumerate(columns))
     packed = tablet_bytes(Tablet("root.a", times, made))
     return packed.times, packed.values
@@ -49,7 +51,7 @@ def ours(times: np.ndarray, columns: list[tuple[ValueType, np.ndarray, np.ndarra
 @given(st.integers(1, 40), st.data())
 def test_numbers_as_the_wheel_sends_them(rows: int, data: st.DataObject) -> None:
     times = np.arange(rows, dtype=np.int64)
-    columns: list[tuple[ValueType, np.ndarray, np.ndarray | None]] = []
+    columns: list[Column] = []
     for kind, dtype in (
         (T.BOOLEAN, "?"),
         (T.INT32, "i4"),

@@ -1,0 +1,106 @@
+"""What a cluster is asked to learn what it can do, and when it is asked again."""
+
+import random
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from fake_datanode import Answer, FakeDataNode, result, texts
+from quarterdeck_ainode.iotdb.capabilities import Feature
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.error_codes import Numbering
+from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.probing import Prober
+from quarterdeck_ainode.iotdb.settings import IotdbSettings
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def about(version: str, build: str = "b") -> object:
+    words = [version.encode(), build.encode()]
+    head = struct.pack(">i", 2) + b"\5\5" + struct.pack(">i", 1) + b"\2\3\3" + b"\0" + bytes(8)
+    block = head + b"".join(b"\0" + struct.pack(">i", len(each)) + each for each in words)
+    return result([("Version", "TEXT"), ("BuildInfo", "TEXT")], block)
+
+
+@pytest.fixture
+def node() -> Iterator[FakeDataNode]:
+    server = FakeDataNode()
+    server.on("SHOW VERSION", about("2.0.10"))
+    server.on("SHOW CURRENT_USER", result([("CurrentUser", "TEXT")], texts("e`ve")))
+    server.on("SHOW FUNCTIONS", result([("FunctionName", "TEXT")], texts("forecast", "classify")))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client(node: FakeDataNode) -> Iterator[IotdbClient]:
+    made = IotdbClient(IotdbSettings(nodes=(node.url,), connect_timeout=2.0), Clock(), random.Random(1))
+    yield made
+    made.close()
+
+
+def test_only_questions_are_asked_and_names_are_quoted(node: FakeDataNode, client: IotdbClient) -> None:
+    found = Prober(client, Clock()).capabilities()
+    assert found.user == "e`ve" and found.facts.version == "2.0.10"
+    assert all(each.split()[0] in ("SHOW", "LIST") for each in node.statements)
+    assert "LIST PRIVILEGES OF USER `e``ve`" in node.statements
+    assert 'LIST PRIVILEGES OF USER "e`ve"' in node.statements
+
+
+def test_it_is_asked_again_after_a_while_a_reconnect_and_when_somebody_wants(
+    node: FakeDataNode, client: IotdbClient
+) -> None:
+    clock = Clock()
+    prober = Prober(client, clock)
+    assert prober.known() is None
+    first = prober.capabilities()
+    asked = len(node.statements)
+    assert prober.capabilities() is first and len(node.statements) == asked and prober.known() is first
+    clock.now += 301
+    prober.capabilities()
+    assert len(node.statements) == 2 * asked
+    node.drop()
+    node.on("SHOW VERSION", about("2.0.7"))
+    client.rows("SHOW VERSION")
+    assert prober.capabilities().facts.version == "2.0.7"
+    node.on("SHOW NOTHING", (1505, "gone"))
+    with pytest.raises(IotdbError, match="1505 no such model"):
+        client.rows("SHOW NOTHING")
+    assert prober.capabilities().facts.numbering is Numbering.BEFORE_2_0_8
+
+
+def test_an_ainode_that_hangs_hides_nothing_else(node: FakeDataNode, client: IotdbClient) -> None:
+    node.on("SHOW MODELS", Answer.HANG)
+    found = Prober(client, Clock()).capabilities()
+    assert not found.reason(Feature.MODELS) and not found.reason(Feature.QUERIES)
+    assert found.user == "e`ve" and "SHOW AI_DEVICES" in node.statements
+
+
+def test_a_test_of_the_backend_logs_in_even_after_a_refusal(node: FakeDataNode, client: IotdbClient) -> None:
+    prober = Prober(client, Clock())
+    node.login_status = 801
+    for _ in range(3):
+        with pytest.raises(IotdbError):
+            prober.capabilities()
+    assert node.connections == 1
+    with pytest.raises(IotdbError):
+        prober.probe()
+    node.login_status = 200
+    answer = prober.probe()
+    assert answer.version == "Apache IoTDB 2.0.10" and "running queries" in answer.capabilities
+    assert any(each.startswith("fine-tuning: ") for each in answer.notices)
+
+
+def test_a_login_that_is_refused_in_the_middle_is_said(node: FakeDataNode, client: IotdbClient) -> None:
+    node.on("SHOW MODELS", (822, "locked"))
+    with pytest.raises(IotdbError, match="822 user is locked"):
+        Prober(client, Clock()).capabilities()
