@@ -1,5 +1,6 @@
 """The workers of our AINode with functions that wait, fail and die on purpose: order, overload, time limit, crashes, warmth, the end."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -161,6 +162,18 @@ def test_a_worker_that_dies_costs_nobody_anything_when_the_next_one_succeeds(
     what = f"kill-once:{tmp_path / 'done'}"
     assert pid_of(workers.compute("m", task(what), PATIENCE)) in workers.pids()
     assert workers.state().crashes == 1
+
+
+def test_workers_that_are_all_killed_just_before_a_request_cost_it_nothing(make_workers: MakeWorkers) -> None:
+    workers = make_workers(count=3)
+    for _ in range(3):
+        assert workers.wait_until_ready(PATIENCE)
+        for pid in workers.pids():
+            with contextlib.suppress(
+                ProcessLookupError
+            ):  # Killed in the last round, and its successor only just seated.
+                os.kill(pid, signal.SIGKILL)
+        assert pid_of(workers.compute("pid", task("pid"), PATIENCE)) in workers.pids()
 
 
 @pytest.mark.parametrize("what", ["exit", "segfault"])

@@ -83,6 +83,11 @@ class _Seat:
         self.answered = 0
         self.warmed_last = False
 
+    @property
+    def lives(self) -> bool:
+        """Whether there is a worker that has not ended."""
+        return self.child is not None and self.child.alive
+
 
 class InferenceWorkers:
     """`count` workers behind one queue. Every method may be called from any thread."""
@@ -156,24 +161,24 @@ class InferenceWorkers:
     def warm(self) -> Mapping[str, int]:
         """By model that is to be kept warm, the workers in which it is warm now."""
         with self._changed:
-            alive = [seat for seat in self._seats if seat.child is not None and seat.child.alive]
+            alive = [seat for seat in self._seats if seat.lives]
             return {name: sum(name in seat.warm for seat in alive) for name in sorted(self._wishes)}
 
     def state(self) -> PoolState:
         """How the pool is doing now."""
         with self._changed:
-            ready = sum(seat.ready for seat in self._seats)
+            ready = sum(seat.ready and seat.lives for seat in self._seats)
             return PoolState(len(self._waiting), len(self._running), ready, self._crashes)
 
     def pids(self) -> list[int]:
         """The process numbers of the workers that there are."""
         with self._changed:
-            return [seat.child.pid for seat in self._seats if seat.child is not None]
+            return [seat.child.pid for seat in self._seats if seat.child is not None and seat.lives]
 
     def wait_until_ready(self, seconds: float) -> bool:
         """Waits until every worker has imported what it needs; says whether they have."""
         with self._changed:
-            return self._changed.wait_for(lambda: all(seat.ready for seat in self._seats), seconds)
+            return self._changed.wait_for(lambda: all(seat.ready and seat.lives for seat in self._seats), seconds)
 
     def close(self) -> None:
         """Ends every worker; requests that wait or run fail with a sentence."""
@@ -193,7 +198,7 @@ class InferenceWorkers:
             raise EngineError(AinodeStatus.INTERNAL, _closing().sentence)
 
     def _idle(self) -> int:
-        return sum(seat.ready and not seat.busy for seat in self._seats)
+        return sum(seat.ready and not seat.busy and seat.lives for seat in self._seats)
 
     def _give_up_waiting(self, call: _Call, seconds: float) -> None:
         with self._changed:
@@ -232,9 +237,7 @@ class InferenceWorkers:
         try:
             child = WorkerChild(self._notify)
         except (OSError, WorkerGoneError) as error:
-            _log.error(
-                "no worker can be started: %s; see whether memory or processes run out", error or "it ended at once"
-            )
+            _log.error("no worker can be started: %s; see whether memory or processes run out", error)
             return False
         with self._changed:
             seat.child = child
@@ -267,9 +270,8 @@ class InferenceWorkers:
 
     def _next(self, seat: _Seat) -> "_Call | _Wish | None":
         """What the seat's worker does next; None when it has ended. Requests and models to warm take turns."""
-        assert seat.child is not None
         with self._changed:
-            while not self._closed and seat.child.alive:
+            while not self._closed and seat.lives:
                 wish = self._unwarmed(seat)
                 if wish is not None and not (self._waiting and seat.warmed_last):
                     seat.busy = seat.warmed_last = True
@@ -303,8 +305,9 @@ class InferenceWorkers:
                 f"{call.model_id} took longer than the AINode's limit of {call.seconds:g} s over {len(call.task.values)} rows and "
                 f"{call.task.steps} steps; use fewer rows or a simpler model, or start the AINode with a longer limit",
             )
-        except WorkerGoneError:
+        except WorkerGoneError as error:
             good = False
+            call.attempts -= not error.begun  # It had died before, and nobody had noticed yet.
         except WorkerRaisedError as error:
             _log.error("%s failed in a way that it should not: %s", call.model_id, error)
             outcome = Refused(
@@ -327,20 +330,20 @@ class InferenceWorkers:
     def _warm(self, seat: _Seat, wish: _Wish) -> bool:
         """Has the worker load a model and fit it once; says whether the worker can go on."""
         assert seat.child is not None
-        good, failed = True, ""
+        good, failed, over_it = True, "", False
         try:
             outcome = seat.child.call(self._functions.answer, wish.task, _WARM_LIMIT)
             failed = outcome.sentence if isinstance(outcome, Refused) else ""
         except WorkerLateError:
             good, seat.dismissed = False, True
             failed = f"a first fit took longer than {_WARM_LIMIT:g} s"
-        except WorkerGoneError:
-            good = False
+        except WorkerGoneError as error:
+            good, over_it = False, error.begun
         except WorkerRaisedError as error:
             _log.error("%s cannot be loaded: %s", wish.name, error)
             failed = str(error).strip().rsplit("\n", 1)[-1]
         with self._changed:
-            if not good and not failed:
+            if over_it:
                 wish.ended[seat.number] = wish.ended.get(seat.number, 0) + 1
                 failed = "the worker ended over it" if wish.ended[seat.number] >= _ATTEMPTS else ""
             if failed:

@@ -15,8 +15,16 @@ from quarterdeck_api.map_wire import Answer, Chunk, receive, send
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+#: A message before each request, which a worker answers at once: without that answer the request was never begun.
+_BEGIN = pickle.dumps(Chunk(bool, [0]), pickle.HIGHEST_PROTOCOL)
+
+
 class WorkerGoneError(Exception):
-    """The worker ended before it answered."""
+    """The worker ended before it answered; `begun` says whether it may have ended over the request."""
+
+    def __init__(self, begun: bool) -> None:
+        super().__init__("the worker ended")
+        self.begun = begun
 
 
 class WorkerLateError(Exception):
@@ -53,7 +61,7 @@ class WorkerChild:
             send(self._connection, pickle.dumps([entry for entry in sys.path if entry]))
         except OSError as error:
             self.bury()
-            raise WorkerGoneError from error
+            raise WorkerGoneError(begun=True) from error
 
     @property
     def alive(self) -> bool:
@@ -72,15 +80,18 @@ class WorkerChild:
         """
         request = pickle.dumps(Chunk(function, [argument]), pickle.HIGHEST_PROTOCOL)
         self._connection.settimeout(max(seconds, 0.001))
+        begun = False
         try:
+            send(self._connection, _BEGIN)
             send(self._connection, request)
-            message = receive(self._connection)
+            begun = receive(self._connection) is not None
+            message = receive(self._connection) if begun else None
         except TimeoutError as error:
             raise WorkerLateError from error
         except OSError as error:
-            raise WorkerGoneError from error
+            raise WorkerGoneError(begun) from error
         if message is None:
-            raise WorkerGoneError
+            raise WorkerGoneError(begun)
         answer: Answer = pickle.loads(message)  # noqa: S301 - from a child of this process, over a socket that nobody else has.
         if answer.failed is not None:
             raise WorkerRaisedError(answer.failed.traceback)
