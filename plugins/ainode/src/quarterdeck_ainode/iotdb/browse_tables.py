@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb import schema_statements
-from quarterdeck_ainode.iotdb.browse_tree import Counts, ttl_text
+from quarterdeck_ainode.iotdb.browse_tree import Counts, counted, ttl_text
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
@@ -52,13 +52,13 @@ class TableSource:
     def count(self) -> int | None:
         """How many there are."""
         statement = schema_statements.count_tables(self._database, self._word)
-        return self._counts.of(statement, lambda: _counted(self._client, statement, _COUNTING_SECONDS))
+        return self._counts.of(statement, lambda: counted(self._client, statement, _COUNTING_SECONDS, Dialect.TABLE))
 
     def exact_count(self) -> int:
         """How many, however long it takes."""
         known = self.count()
         statement = schema_statements.count_tables(self._database, self._word)
-        return known if known is not None else _counted(self._client, statement, None)
+        return known if known is not None else counted(self._client, statement, None, Dialect.TABLE)
 
     def _table(self, row: Mapping[str, str]) -> Resource:
         return self._make(
@@ -109,12 +109,16 @@ class ColumnSource:
     def count(self) -> int | None:
         """How many there are."""
         statement = schema_statements.count_columns(self._word)
-        return self._counts.of(statement, lambda: _counted(self._client, statement, _COUNTING_SECONDS))
+        return self._counts.of(statement, lambda: counted(self._client, statement, _COUNTING_SECONDS, Dialect.TABLE))
 
     def exact_count(self) -> int:
         """How many, however long it takes."""
         known = self.count()
-        return known if known is not None else _counted(self._client, schema_statements.count_columns(self._word), None)
+        return (
+            known
+            if known is not None
+            else counted(self._client, schema_statements.count_columns(self._word), None, Dialect.TABLE)
+        )
 
 
 class TableDeviceSource:
@@ -150,13 +154,13 @@ class TableDeviceSource:
     def count(self) -> int | None:
         """How many there are."""
         statement = schema_statements.count_table_devices(self._table.database, self._table.table)
-        return self._counts.of(statement, lambda: _counted(self._client, statement, _COUNTING_SECONDS))
+        return self._counts.of(statement, lambda: counted(self._client, statement, _COUNTING_SECONDS, Dialect.TABLE))
 
     def exact_count(self) -> int:
         """How many, however long it takes."""
         known = self.count()
         statement = schema_statements.count_table_devices(self._table.database, self._table.table)
-        return known if known is not None else _counted(self._client, statement, None)
+        return known if known is not None else counted(self._client, statement, None, Dialect.TABLE)
 
 
 def columns_of(client: IotdbClient, table: TableName) -> tuple[TableColumn, ...]:
@@ -212,9 +216,3 @@ def column_resource(
         },
         parent=f"{backend}/table/{TableName(series.database, series.table).name}",
     )
-
-
-def _counted(client: IotdbClient, statement: str, seconds: float | None) -> int:
-    found = client.rows(statement, dialect=Dialect.TABLE, timeout=seconds)
-    value = found.values[0][0] if found.values else 0
-    return int(value) if isinstance(value, int | float) else 0

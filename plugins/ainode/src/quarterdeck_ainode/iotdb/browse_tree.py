@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from quarterdeck_ainode.iotdb import quoting, schema_statements
 from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.series_statistics import extent_cells, tree_extents
 from quarterdeck_api.browsing import ResourceMaker
 from quarterdeck_api.errors import QuarterdeckError, UsageError
@@ -146,9 +147,14 @@ class SeriesSource:
         )
 
 
-def counted(client: IotdbClient, statement: str, seconds: float | None = _COUNTING_SECONDS) -> int:
+def counted(
+    client: IotdbClient,
+    statement: str,
+    seconds: float | None = _COUNTING_SECONDS,
+    dialect: Dialect = Dialect.TREE,
+) -> int:
     """The one number that a statement gives."""
-    found = client.rows(statement, timeout=seconds)
+    found = client.rows(statement, dialect=dialect, timeout=seconds)
     value = found.values[0][0] if found.values else 0
     return int(value) if isinstance(value, int | float) else 0
 

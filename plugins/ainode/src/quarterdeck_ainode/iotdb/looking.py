@@ -78,6 +78,11 @@ class ClusterLook(Struct, frozen=True):
         return next((node for node in self.nodes if node.type is NodeType.AINODE), None)
 
     @property
+    def seen(self) -> bool:
+        """Whether there was a look."""
+        return bool(self.nodes or self.refusals)
+
+    @property
     def nodes_known(self) -> bool:
         """Whether the user may see the nodes."""
         return self.refusal("SHOW CLUSTER DETAILS") is None

@@ -45,6 +45,11 @@ def latest_rows(path: str, limit: int) -> str:
     return f"SELECT {name} FROM {device} ORDER BY TIME DESC LIMIT {limit}"
 
 
+def device_rows(device: str, since: int) -> str:
+    """How many rows a device has from a time on, whichever of its series have values there."""
+    return f"SELECT count_time(*) FROM {quoting.path(device)} WHERE time >= {since:d}"
+
+
 def show_tables(database: str, word: str, limit: int, offset: int) -> str:
     """Tables; of all users' databases when none is named."""
     return f"SELECT * FROM {_tables(database, word)} ORDER BY database, table_name LIMIT {limit} OFFSET {offset}"

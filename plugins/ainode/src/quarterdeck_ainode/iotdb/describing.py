@@ -1,0 +1,85 @@
+"""What describe shows of a cluster's resources, by kind."""
+
+from quarterdeck_ainode.iotdb.browse_cluster import read_regions
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.describe_model import describe_model
+from quarterdeck_ainode.iotdb.describe_node import describe_device as describe_ai_device
+from quarterdeck_ainode.iotdb.describe_node import describe_node, describe_query
+from quarterdeck_ainode.iotdb.describe_schema import (
+    describe_database,
+    describe_device,
+    describe_region,
+    describe_setting,
+    describe_table,
+)
+from quarterdeck_ainode.iotdb.describe_series import describe_series
+from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.looking import ClusterLook, Looking
+from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.reachability import Reachability
+from quarterdeck_api.documents import Document
+from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.resources import Address
+
+
+class Describing:
+    """Describes what one cluster has; may be used by many threads at once."""
+
+    def __init__(self, client: IotdbClient, looking: Looking, reachability: Reachability, own: OwnAINode) -> None:
+        self._client = client
+        self._looking = looking
+        self._reachability = reachability
+        self._own = own
+
+    def document(self, address: str) -> Document:
+        """The document of a resource; raises NotFoundError for what does not exist."""
+        parsed = Address.parse(address)
+        name = parsed.name
+        match parsed.kind:
+            case "node":
+                return self._node(address, name)
+            case "model":
+                return describe_model(address, name, self._look())
+            case "ai-device":
+                return describe_ai_device(address, name, self._look())
+            case "query":
+                return describe_query(address, name, self._look())
+            case "database":
+                return describe_database(self._client, address, name)
+            case "device":
+                return describe_device(self._client, address, name)
+            case "table":
+                return describe_table(self._client, address, name)
+            case "series":
+                return describe_series(self._client, address, name)
+            case "region":
+                return describe_region(self._client, address, name)
+            case "configuration":
+                return describe_setting(self._client, address, name)
+            case kind:
+                raise NotFoundError(f"{parsed.backend} has no {kind}", "see its nodes: `quarterdeck get node`", address)
+
+    def _look(self) -> ClusterLook:
+        """What was seen last, or what is seen now when nothing was yet."""
+        latest = self._looking.latest
+        return latest if latest.seen else Looking(self._client).look()
+
+    def _node(self, address: str, name: str) -> Document:
+        look = self._look()
+        self._reachability.refresh(port for node in look.nodes for port in node.ports)
+        regions = self._regions(name) if name.startswith("datanode-") else ""
+        return describe_node(address, name, look, self._own.latest, self._reachability.state, regions)
+
+    def _regions(self, name: str) -> str:
+        number = name.removeprefix("datanode-")
+        try:
+            found = [
+                replica
+                for region in read_regions(self._client)
+                for replica in region.replicas
+                if str(replica.node) == number
+            ]
+        except IotdbError as error:
+            return f"not to be seen: {error.message}"
+        leading = sum(1 for each in found if each.role.lower() == "leader")
+        return f"{len(found)}, of which it leads {leading}"
