@@ -6,6 +6,7 @@ from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
 from quarterdeck_ainode.iotdb.browse_tree import Counts
 from quarterdeck_ainode.iotdb.browsing import Browsing
 from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.describing import Describing
 from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.probing import Prober
@@ -25,6 +26,7 @@ from quarterdeck_api.backend import (
 )
 from quarterdeck_api.browsing import BrowseRequest, Page, ResourceMaker
 from quarterdeck_api.catalogue import JsonSchema
+from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import UnsupportedError
 from quarterdeck_api.host.polling import Poller
 from quarterdeck_api.processes import ProcessReport, Telemetry
@@ -48,6 +50,7 @@ class IotdbBackend:
         self._browsing = Browsing(name, self.client, Counts())
         self._poller: Poller | None = None
         self.reachability = Reachability(local=any(is_loopback(_host(each)) for each in settings.nodes))
+        self._describing = Describing(self.client, self.looking, self.reachability, self.own)
 
     def watch(self, context: WatchContext) -> None:
         """Looks at the cluster again and again."""
@@ -97,6 +100,10 @@ class IotdbBackend:
         if action in workbench.ACTIONS:
             return workbench_choices.complete(self.client, action, address, field, prefix)
         return operation_choices.choices(self.client, action, address, field, prefix)
+
+    def describe(self, address: str) -> Document:
+        """The document of anything that the cluster has."""
+        return self._describing.document(address)
 
     def browse(self, request: BrowseRequest, make: ResourceMaker) -> Page:
         """A page of databases, devices, series, tables, regions or settings."""
