@@ -6,6 +6,8 @@ from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
 from quarterdeck_ainode.iotdb.browse_tree import Counts
 from quarterdeck_ainode.iotdb.browsing import Browsing
 from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.data import choices as data_choices
+from quarterdeck_ainode.iotdb.data import previewing
 from quarterdeck_ainode.iotdb.describing import Describing
 from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
@@ -80,6 +82,8 @@ class IotdbBackend:
             from quarterdeck_ainode.iotdb.workbench.previewing import preview  # It brings pandas.
 
             return preview(self.client, request)
+        if request.action in previewing.DATA_ACTIONS:
+            return previewing.preview(self.client, request)
         result = performing.perform(self.client, self.name, self.settings, request)
         if not request.dry_run:
             self.attend()
@@ -99,6 +103,8 @@ class IotdbBackend:
         """Choices for the fields of actions, from the live cluster."""
         if action in workbench.ACTIONS:
             return workbench_choices.complete(self.client, action, address, field, prefix)
+        if action in previewing.DATA_ACTIONS:
+            return data_choices.choices(self.client, action, address, field, prefix)
         return operation_choices.choices(self.client, action, address, field, prefix)
 
     def describe(self, address: str) -> Document:

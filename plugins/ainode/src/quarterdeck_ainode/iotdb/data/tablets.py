@@ -69,7 +69,7 @@ def check_values(plan: IngestPlan, batch: NumberBatch) -> None:
         if len(wrong):
             time = written(int(batch.times[wrong[0]]), TimePrecision.us)
             raise UsageError(
-                f"{values[wrong[0]]!r} at {time} does not fit into {column.name} of {plan.sql}, which holds {column.type.name}",
+                f"{float(values[wrong[0]])!r} at {time} does not fit into {column.name} of {plan.sql}, which holds {column.type.name}",
                 "leave the column out, or write into a new one, which holds DOUBLE",
             )
 
