@@ -48,6 +48,9 @@ _GRACE = 1.0
 #: Lists and maps of an answer have fewer entries than this, so that a broken one takes no memory.
 _MOST_ENTRIES = 4_000_000
 
+#: Letters of a statement that an error shows.
+_MOST_SHOWN = 300
+
 _SUCCESS = (200, 400)
 _SEVERAL = 302
 
@@ -96,7 +99,7 @@ class IotdbSession:
                 values.extend(result.cells(block))
                 if len(values) > MOST_ROWS:
                     raise UsageError(
-                        f"{statement!r} gives more than {MOST_ROWS} rows", "add a LIMIT, or read it into a dataset"
+                        f"{_short(statement)!r} gives more than {MOST_ROWS} rows", "add a LIMIT, or read it into a dataset"
                     )
         return Rows(result.names, result.type_names, tuple(values))
 
@@ -230,7 +233,7 @@ class IotdbSession:
         """The error for an exchange without an answer."""
         if change and sent:
             return UnknownOutcomeError(
-                f"{self.endpoint} was sent {change!r}, and then: {reason}; it may or may not have happened",
+                f"{self.endpoint} was sent {_short(change)!r}, and then: {reason}; it may or may not have happened",
                 "look at the cluster before doing it again",
             )
         if garbled:
@@ -255,6 +258,10 @@ class IotdbSession:
                 raise refusal(failed[0].code, "; ".join(texts), numbering=self.numbering)
             return
         raise refusal(code, status.message or "", numbering=self.numbering)
+
+
+def _short(statement: str) -> str:
+    return statement if len(statement) <= _MOST_SHOWN else f"{statement[:_MOST_SHOWN]}…"
 
 
 def _said(error: BaseException) -> str:
