@@ -65,6 +65,16 @@ def test_only_what_an_action_is_for_is_offered(instance: Path) -> None:
     assert all("/model/" in each for each in offered)
 
 
+def test_addresses_of_a_browsed_kind_are_asked_of_its_backend(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUARTERDECK_PLUGIN_PATH", str(Path(__file__).parents[1] / "plugins" / "million"))
+    subprocess.run([*PROGRAM, "get", "store", "--json"], check=True, capture_output=True, timeout=90)
+    try:
+        assert asked("bash", "quarterdeck describe million/series/s0000123") == ["million/series/s0000123"]
+        assert "million/series/s0000000" in asked("bash", "quarterdeck describe million/series/")
+    finally:
+        subprocess.run([*PROGRAM, "runtime", "stop"], check=True, capture_output=True, timeout=90)
+
+
 def test_nothing_is_started_or_said_when_no_runtime_runs(home: Path) -> None:
     assert asked("bash", "quarterdeck describe ainode/") == []
     assert not (home / "state").exists()

@@ -9,7 +9,9 @@ from itertools import pairwise
 import click
 from click.shell_completion import CompletionItem
 
+from quarterdeck.cli.browsing import browsed_backends
 from quarterdeck.cli.session import Session, open_session
+from quarterdeck_api.browsing import BROWSE, BrowseRequest
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.parameters import Field, FieldType, fields, format_value
@@ -18,6 +20,8 @@ from quarterdeck_api.visible import visible
 
 #: Choices that are offered at most: nobody reads more, and a shell becomes slow with them.
 MOST_CHOICES = 300
+#: Addresses of a browsed kind that are asked for.
+_BROWSED = 100
 #: Kinds whose addresses are offered when nothing says which: what commands are for, without the past.
 _COMMON_KINDS = ("model", "node", "dataset", "process", "schedule", "controller", "stream", "plugin")
 
@@ -117,7 +121,7 @@ def _names(kind: str) -> Callable[[Session, str], Found]:
 
 
 def _addresses_of(session: Session, kinds: Sequence[str], incomplete: str) -> Found:
-    """Addresses of mirrored resources; with a backend and a kind typed already, only those."""
+    """Addresses of resources; with a backend and a kind typed already, only those, and of a browsed kind those that begin so."""
     parts = incomplete.split("/", 2)
     backend = parts[0] if len(parts) > 1 else ""
     wanted = [parts[1]] if len(parts) > 2 else list(kinds)
@@ -128,6 +132,8 @@ def _addresses_of(session: Session, kinds: Sequence[str], incomplete: str) -> Fo
         for kind in status.catalogue.kinds
     }
     for kind in wanted:
+        if not declared.get(kind, True):
+            yield from _browsed(session, kind, backend, parts[2] if len(parts) > 2 else "")
         if not declared.get(kind):
             continue
         try:
@@ -136,6 +142,20 @@ def _addresses_of(session: Session, kinds: Sequence[str], incomplete: str) -> Fo
             continue  # This backend has none of this kind.
         for each in found.resources:
             yield each.address, each.state
+
+
+def _browsed(session: Session, kind: str, backend: str, name: str) -> Found:
+    """Addresses of a browsed kind: the first of those in whose names what is typed stands."""
+    having = [each for each in browsed_backends(session.catalogue(), kind) if backend in ("", each)]
+    word = name.replace('"', "")
+    word = f'"{word}"' if any(letter.isspace() for letter in word) else word
+    for each in having:
+        try:
+            found = session.call(BROWSE, BrowseRequest(each, kind, filter=word, limit=_BROWSED))
+        except QuarterdeckError:
+            continue  # This backend has none of this kind, or none that lie at the top.
+        for row in found.page.resources:
+            yield row.address, row.state
 
 
 def _action(session: Session, action_id: str) -> ActionInfo | None:

@@ -7,6 +7,10 @@ from quarterdeck_ainode.iotdb import quoting
 #: The database of the server's own tables, which is no user's.
 SYSTEM_DATABASE = "information_schema"
 
+#: What words are looked for in: the names as they are mostly written.
+_FULL_TABLE = "concat(database, '.', table_name)"
+_FULL_COLUMN = "concat(database, '.', table_name, '.', column_name)"
+
 
 def show_devices(pattern: str, word: str, limit: int, offset: int) -> str:
     """Devices below a pattern whose path has a word in it."""
@@ -105,16 +109,16 @@ def count_table_devices(database: str, table: str) -> str:
 
 def _tables(database: str, word: str) -> str:
     where = f"database = {quoting.text(database)}" if database else f"database <> {quoting.text(SYSTEM_DATABASE)}"
-    return f"information_schema.tables WHERE {where}{_named('table_name', word)}"
+    return f"information_schema.tables WHERE {where}{_named(_FULL_TABLE, word)}"
 
 
 def _columns(word: str) -> str:
     users = f"category = 'FIELD' AND database <> {quoting.text(SYSTEM_DATABASE)}"
-    return f"information_schema.columns WHERE {users}{_named('column_name', word)}"
+    return f"information_schema.columns WHERE {users}{_named(_FULL_COLUMN, word)}"
 
 
-def _named(column: str, word: str) -> str:
-    return f" AND {column} LIKE {quoting.text('%' + _like(word) + '%')} ESCAPE '!'" if word else ""
+def _named(name: str, word: str) -> str:
+    return f" AND {name} LIKE {quoting.text('%' + _like(word) + '%')} ESCAPE '!'" if word else ""
 
 
 def _table(database: str, table: str) -> str:

@@ -58,7 +58,8 @@ def _started(process: ManagedProcess, server: AinodeServer) -> bool:
 def _report(process: ManagedProcess, state: ServerState) -> None:
     health, message = judged(state)
     process.health(health, message)
-    process.telemetry(numbers(state), units(state))
+    # The backend tells by the address that the node which the cluster lists is this process.
+    process.telemetry(numbers(state), units(state), {"address": str(state.address)})
 
 
 def judged(state: ServerState) -> tuple[Health, str]:
