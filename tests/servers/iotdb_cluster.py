@@ -114,9 +114,7 @@ def free_ports(count: int) -> list[int]:
 
     A node that is down keeps its port this way: no client's own port takes it before the node is started again.
     """
-    first_outgoing = 32768
-    with contextlib.suppress(OSError, ValueError):
-        first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    first_outgoing = first_outgoing_port()
     highest = first_outgoing if first_outgoing > 14_000 else 32768
     chance = random.SystemRandom()
     found: list[int] = []
@@ -125,6 +123,14 @@ def free_ports(count: int) -> list[int]:
         if port not in found and _is_free(port):
             found.append(port)
     return found
+
+
+def first_outgoing_port() -> int:
+    """The lowest port that the kernel gives to an outgoing connection; Linux' usual one where the system does not say."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    except OSError:
+        return 32768
 
 
 def listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 """What wheels, sdists, archives and editable installs carry: exactly what the repository has, theme files too."""
 
+import importlib.metadata
 import io
 import re
 import subprocess
@@ -189,3 +190,11 @@ def test_one_version_everywhere() -> None:
         for found in re.findall(r'^(?:__version__|VERSION|_VERSION) = "([0-9.]+)"', text, re.MULTILINE)
     }
     assert {project["version"] for project in projects} == literals
+
+
+def test_a_library_that_installs_a_package_called_tests_stays_apart_from_ours() -> None:
+    theirs = Path(importlib.metadata.distribution("apache-iotdb").locate_file("tests"))
+    assert theirs.is_dir(), "the client of IoTDB no longer brings it: this test can go"
+    assert list(sys.modules["tests"].__path__) == [str(ROOT / "tests")]
+    names = {str(file.relative_to(theirs)) for file in theirs.rglob("*.py")}
+    assert not [name for name in names if (ROOT / "tests" / name).exists()], "pytest could take one for the other"

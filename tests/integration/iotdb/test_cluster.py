@@ -19,6 +19,7 @@ from iotdb_cluster import (
     Cluster,
     Node,
     ServerError,
+    first_outgoing_port,
     free_ports,
     listens,
     new_cluster,
@@ -203,10 +204,9 @@ def test_free_ports_are_free_and_none_that_a_client_could_be_given() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert not [port for port in ports if listens(port)]
-    try:
-        outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
-    except FileNotFoundError:
-        pytest.skip("this system does not say which ports outgoing connections take")
+    outgoing = first_outgoing_port()
+    if outgoing <= 14_000:
+        pytest.skip("outgoing connections may take nearly every port of this system")
     assert max(ports) < outgoing
 
 
