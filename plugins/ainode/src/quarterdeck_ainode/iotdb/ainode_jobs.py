@@ -9,9 +9,9 @@ from quarterdeck_ainode.iotdb.backend import IotdbBackend
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import ClusterNode, read_nodes
 from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.model_jobs import opened, planned_and_sent
 from quarterdeck_ainode.iotdb.operation_documents import evidence
 from quarterdeck_ainode.iotdb.operation_parameters import RemoveAinode, StartAinode, StopAinode
+from quarterdeck_ainode.iotdb.operation_steps import opened, planned_and_sent, shown_anew
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, process_name
 from quarterdeck_ainode.iotdb.sending import LONGEST_LOOK, Look, SentState, wait_until
 from quarterdeck_ainode.serving.declared_serving import SERVER
@@ -47,7 +47,7 @@ async def start(context: HostJobContext) -> JobValue:
         context.finish_step("start", kept)
     with context.step("join"):
         node, seconds = await _joined(context, backend, str(kept["process"]), wanted.wait)
-    backend.attend()
+    await shown_anew(context)
     where = f"{node.host}:{node.port}"
     facts = (
         Fact("Node", node.node_id),
@@ -87,7 +87,7 @@ async def stop(context: HostJobContext) -> JobValue:
         waited = await wait_until(
             context, look, wanted.wait, _call_timeout(backend), "see who else runs an AINode: it is still heard of"
         )
-    backend.attend()
+    await shown_anew(context)
     facts = (Fact("Seen", waited.seen), Fact("After, s", round(waited.seconds, 1)))
     document = Document(
         "The AINode has ended; it stays registered, and node.start-ainode brings it back", (FactsBlock(facts),)
@@ -121,7 +121,7 @@ async def remove(context: HostJobContext) -> JobValue:
             advice,
             sent.state is SentState.ACCEPTED,
         )
-    backend.attend()
+    await shown_anew(context)
     return evidence("The AINode is removed", sent, waited, {"node_id": node_id})
 
 

@@ -6,16 +6,18 @@ from typing import Any
 import msgspec
 
 from quarterdeck_ainode.iotdb import operation_plans as plans
-from quarterdeck_ainode.iotdb.backend import IotdbBackend
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import LoadedInstances, read_loaded, read_models, read_nodes
+from quarterdeck_ainode.iotdb.cluster_state import LoadedInstances, read_loaded, read_models
 from quarterdeck_ainode.iotdb.operation_documents import evidence
 from quarterdeck_ainode.iotdb.operation_parameters import CreateModel, DropModel, LoadModel, UnloadModel
-from quarterdeck_ainode.iotdb.operation_plans import OperationPlan
-from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, process_name
-from quarterdeck_ainode.iotdb.sending import Look, Sent, SentState, Waited, earlier, send_once, wait_until
+from quarterdeck_ainode.iotdb.operation_steps import (
+    opened,
+    planned_and_sent,
+    shown_anew,
+    where_the_reason_stands,
+)
+from quarterdeck_ainode.iotdb.sending import Look, Sent, SentState, Waited, wait_until
 from quarterdeck_api.documents import TableBlock
-from quarterdeck_api.errors import UsageError
 from quarterdeck_api.jobs import HostJobContext, JobValue
 from quarterdeck_api.resources import Address
 
@@ -96,58 +98,14 @@ def unloaded_look(loaded: tuple[LoadedInstances, ...], model: str, devices: tupl
     return Look(not busy, f"{model}: {', '.join(words)}")
 
 
-def opened(context: HostJobContext) -> IotdbBackend:
-    """The job's backend; raises UnreachableError while it is not open."""
-    backend = context.open()
-    if not isinstance(backend, IotdbBackend):
-        raise UsageError(
-            f"{context.spec.backend} is no cluster of IoTDB",
-            "name a backend of the type ainode.iotdb",
-            context.spec.address,
-        )
-    return backend
-
-
-async def planned_and_sent(context: HostJobContext, plan: Callable[[], OperationPlan]) -> Sent:
-    """Checks and sends, or goes on with what an earlier attempt has sent."""
-    settings = opened(context).settings
-    if earlier(context) is None:
-        with context.step("check"):
-            made = await context.call(plan, 10 * settings.connect_timeout)
-            for notice in made.notices:
-                context.log(f"note: {notice}")
-    else:
-        made = OperationPlan("", "")
-    with context.step("send"):
-        return await send_once(
-            context, opened(context).client, made.statement, settings.statement_timeout, dict(made.facts)
-        )
-
-
 async def _wait(context: HostJobContext, look: Callable[[], Look], seconds: float, what: str, sent: Sent) -> Waited:
     backend = opened(context)
     timeout = 4 * backend.settings.connect_timeout
-    advice = await context.call(lambda: _advice(backend, what), timeout)
+    advice = await context.call(lambda: where_the_reason_stands(backend, what), timeout)
     with context.step("wait"):
         waited = await wait_until(context, look, seconds, timeout, advice, sent.state is SentState.ACCEPTED)
-    backend.attend()
+    await shown_anew(context)
     return waited
-
-
-def _advice(backend: IotdbBackend, what: str) -> str:
-    """Where the reason stands when the AINode does not do what it said."""
-    try:
-        node = ainode_of(read_nodes(backend.client))
-    except Exception:  # noqa: BLE001 - advice is for the case of a failure, and must not make one.
-        node = None
-    if node is None:
-        return f"the AINode's log says {what}"
-    if is_ours(node):
-        return f"see {what}: `quarterdeck logs core/process/{process_name(backend.name)}`, or the output of quarterdeck-ainode"
-    return (
-        f"see {what} on {node.host}: logs/log_ainode_all.log and logs/log_inference_rank_*_all.log of the AINode, for "
-        "'Not enough TOTAL memory', 'Pool failed to be ready in time', or a traceback"
-    )
 
 
 def _listed(client: IotdbClient, model: str) -> Callable[[], Look]:

@@ -75,7 +75,11 @@ def create_model(client: IotdbClient, wanted: CreateModel) -> OperationPlan:
         check_files(place.path, is_ours(node))
     else:
         notices.append(f"{place.path} has to exist on {node.host}, where the AINode runs: it cannot be seen from here")
-    if not is_ours(node):
+    if is_ours(node):
+        notices.append(
+            "ours reads specifications from its data folder and the folders that it was started with (--trust)"
+        )
+    else:
         notices.append("a path that cannot be used leaves an empty folder of that id behind on the AINode's machine")
     return OperationPlan(
         statements.create_model(wanted.model, wanted.uri),
