@@ -128,6 +128,20 @@ def test_options_reach_the_model(
     assert not np.array_equal(found, engine.infer(asked(model, 24)))
 
 
+@pytest.mark.parametrize("model", ["exponential_smoothing", "holtwinters", "gaussian_hmm"])
+def test_long_series_give_equal_numbers_too(engine: LocalEngine, make_context: Callable[..., Any], model: str) -> None:
+    """Beyond ten thousand rows libraries share sums among threads, when they may."""
+    places = np.arange(20_000)
+    values = 20 + 3 * np.sin(places * np.pi / 12) + np.random.default_rng(1).normal(size=len(places))
+    times = pd.date_range("2001-01-01", periods=len(values), freq="h")
+    series = SeriesInput(milliseconds(times), values)
+    settings = SEEDED.get(model, {})
+    context = make_context(model, values, settings, frequency="h", times=times)
+    data = (detecting if settings else forecasting).run(context).data
+    found = engine.infer(asked(model, series=series, **{name: str(value) for name, value in settings.items()}))
+    assert found.tolist() == data["labels" if settings else "values"]
+
+
 def test_the_values_are_double_precision_and_exactly_as_many_as_asked(engine: LocalEngine) -> None:
     for steps in (1, 2, 5, 2880):
         found = engine.infer(asked("naive_forecaster", steps))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quarterdeck_ainode.models import ModelInfo
 from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.one_thread import one_thread
 from quarterdeck_api.errors import QuarterdeckError
 
 #: About the libraries' own future, not about the fit.
@@ -73,7 +74,7 @@ def fit_and_predict(
     """
     steps = list(range(1, horizon + 1))
     lower = upper = None
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), one_thread():
         try:
             forecaster.fit(pd.Series(observed.values, name=observed.column))
             values = np.asarray(forecaster.predict(fh=steps), dtype="float64").ravel()

@@ -19,6 +19,7 @@ from quarterdeck_ainode.detector_parameters import (
 from quarterdeck_ainode.fitting import fit_failure
 from quarterdeck_ainode.models import ModelInfo
 from quarterdeck_ainode.observations import Observations, check_count, check_size
+from quarterdeck_ainode.one_thread import one_thread
 from quarterdeck_api.errors import QuarterdeckError
 
 #: The most observations of one detection: labels, times and values of all of them are in the result.
@@ -58,7 +59,7 @@ def label(model: ModelInfo, parameters: DetectorParameters, observed: Observatio
             observed.dataset,
         )
     check_size(observed, instead="")
-    with _logged("hmmlearn") as lines, np.errstate(all="ignore"):
+    with _logged("hmmlearn") as lines, np.errstate(all="ignore"), one_thread():
         match parameters:
             case StrayParameters():
                 check_count(observed, 2, model.id, instead="")

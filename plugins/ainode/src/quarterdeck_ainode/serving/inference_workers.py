@@ -302,7 +302,7 @@ class InferenceWorkers:
             good, seat.dismissed = False, True
             outcome = Refused(
                 AinodeStatus.INFERENCE_FAILED,
-                f"{call.model_id} took longer than the AINode's limit of {call.seconds:g} s over {len(call.task.values)} rows and "
+                f"{call.model_id} took longer than the AINode's limit of {call.seconds:.3g} s over {len(call.task.values)} rows and "
                 f"{call.task.steps} steps; use fewer rows or a simpler model, or start the AINode with a longer limit",
             )
         except WorkerGoneError as error:
