@@ -11,6 +11,7 @@ from quarterdeck_ainode.iotdb.data import previewing
 from quarterdeck_ainode.iotdb.describing import Describing
 from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
@@ -56,7 +57,9 @@ class IotdbBackend:
 
     def watch(self, context: WatchContext) -> None:
         """Looks at the cluster again and again."""
-        snapshot = Snapshot(self.name, self.client, self.looking, self.reachability, self.own, OPEN, context)
+        snapshot = Snapshot(
+            self.name, self.client, self.looking, self.reachability, self.own, OPEN, context, self.prober.while_watched
+        )
         self._poller = Poller(
             snapshot.take,
             KINDS,
@@ -77,7 +80,8 @@ class IotdbBackend:
         return self.prober.probe()
 
     def perform(self, request: ActionRequest) -> ActionResult:
-        """Previews an operation, or carries out a short one."""
+        """Previews an operation, or carries out a short one; raises NotFoundError for what the cluster has not."""
+        self._describing.require(request.address)
         if request.action in workbench.ACTIONS:
             from quarterdeck_ainode.iotdb.workbench.previewing import preview  # It brings pandas.
 
@@ -113,7 +117,7 @@ class IotdbBackend:
 
     def browse(self, request: BrowseRequest, make: ResourceMaker) -> Page:
         """A page of databases, devices, series, tables, regions or settings."""
-        return self._browsing.page(request, make)
+        return self._browsing.page(request, permitted(make, self.prober.known()))
 
     def process_changed(self, report: ProcessReport) -> None:
         """Our own AINode came, went, or judges itself otherwise."""

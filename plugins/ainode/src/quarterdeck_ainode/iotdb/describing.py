@@ -1,5 +1,7 @@
 """What describe shows of a cluster's resources, by kind."""
 
+from collections.abc import Callable
+
 from quarterdeck_ainode.iotdb.browse_cluster import read_regions
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.describe_model import describe_model
@@ -15,11 +17,19 @@ from quarterdeck_ainode.iotdb.describe_schema import (
 from quarterdeck_ainode.iotdb.describe_series import describe_series
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.looking import ClusterLook, Looking
+from quarterdeck_ainode.iotdb.mirrored_nodes import AINODE, node_name
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.reachability import Reachability
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.resources import Address
+
+_NAMES: dict[str, Callable[[ClusterLook], set[str]]] = {
+    "node": lambda look: {AINODE, *(node_name(each) for each in look.nodes)},
+    "model": lambda look: {each.model_id for each in look.models},
+    "ai-device": lambda look: {device for device, _ in look.devices},
+    "query": lambda look: {each.query_id for each in look.queries},
+}
 
 
 class Describing:
@@ -58,6 +68,15 @@ class Describing:
                 return describe_setting(self._client, address, name)
             case kind:
                 raise NotFoundError(f"{parsed.backend} has no {kind}", "see its nodes: `quarterdeck get node`", address)
+
+    def require(self, address: str) -> None:
+        """Raises NotFoundError for a node, a model, an AI device or a query that the cluster has not, even when it is looked at again."""
+        parsed = Address.parse(address)
+        if parsed.kind not in _NAMES or parsed.name in _NAMES[parsed.kind](self._look()):
+            return
+        known = _NAMES[parsed.kind](Looking(self._client).look())
+        if parsed.name not in known:
+            raise NotFoundError(f"there is no {address}", f"there are: {', '.join(sorted(known)) or 'none'}", address)
 
     def _look(self) -> ClusterLook:
         """What was seen last, or what is seen now when nothing was yet."""
