@@ -3,6 +3,7 @@
 import random
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from quarterdeck_ainode.iotdb.capabilities import Feature
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.error_codes import Numbering
 from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 
@@ -82,7 +84,8 @@ def test_an_ainode_that_hangs_hides_nothing_else(node: FakeDataNode, client: Iot
     node.on("SHOW MODELS", Answer.HANG)
     found = Prober(client, Clock()).capabilities()
     assert not found.reason(Feature.MODELS) and not found.reason(Feature.QUERIES)
-    assert found.user == "e`ve" and "SHOW AI_DEVICES" in node.statements
+    assert found.user == "e`ve" and "SHOW AINODES" in node.statements
+    assert "SHOW AI_DEVICES" not in node.statements  # It would last as long again.
 
 
 def test_a_test_of_the_backend_logs_in_even_after_a_refusal(node: FakeDataNode, client: IotdbClient) -> None:
@@ -104,3 +107,22 @@ def test_a_login_that_is_refused_in_the_middle_is_said(node: FakeDataNode, clien
     node.on("SHOW MODELS", (822, "locked"))
     with pytest.raises(IotdbError, match="822 user is locked"):
         Prober(client, Clock()).capabilities()
+
+
+def test_what_the_cluster_lacks_is_greyed_on_its_resources(node: FakeDataNode, client: IotdbClient) -> None:
+    prober = Prober(client, Clock())
+    made: list[tuple[str, dict[str, str] | None]] = []
+
+    def make(kind: str, name: str, *, actions_off: dict[str, str] | None = None, **_: Any) -> Any:
+        made.append((kind, actions_off))
+
+    permitted(make, prober.known())("model", "m", cells={}, actions_off={"model.load": "it is loaded"})
+    assert made.pop() == ("model", {"model.load": "it is loaded"})
+    known = prober.while_watched()
+    permitted(make, known)("model", "m", cells={}, actions_off={"model.load": "it is loaded", "model.tune": "x"})
+    kind, off = made.pop()
+    assert kind == "model" and off is not None
+    assert "lacks the privilege SYSTEM" in off["model.load"] and off["model.tune"] == "x"
+    assert "query.kill" not in off
+    node.close()
+    assert prober.while_watched() is known

@@ -106,6 +106,7 @@ ACTION_FEATURES: Mapping[str, tuple[Feature, ...]] = {
     "model.drop": (Feature.DROP_MODEL,),
     "model.load": (Feature.LOAD_MODEL,),
     "model.unload": (Feature.LOAD_MODEL,),
+    "model.fine-tune": (Feature.FINE_TUNING,),
     "query.kill": (Feature.KILL_QUERY,),
     "series.forecast": (Feature.TREE_FORECAST, Feature.TABLE_FORECAST, Feature.INFERENCE),
     "series.classify": (Feature.CLASSIFY,),

@@ -10,7 +10,7 @@ from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.rows import Rows
 from quarterdeck_ainode.iotdb.versions import recognise
 from quarterdeck_api.backend import ProbeResult
-from quarterdeck_api.errors import CallTimeoutError, ProtocolError
+from quarterdeck_api.errors import CallTimeoutError, ProtocolError, QuarterdeckError
 
 #: Seconds after which a cluster is asked again: privileges change without a word.
 _FRESH_FOR = 300.0
@@ -18,12 +18,19 @@ _FRESH_FOR = 300.0
 #: Statements that change nothing, each of which shows whether a feature is there. SHOW CONFIGURATION is known in the table dialect only.
 _QUESTIONS = (
     (Feature.NODES, "SHOW CLUSTER DETAILS", Dialect.TREE),
-    (Feature.MODELS, "SHOW MODELS", Dialect.TREE),
-    (Feature.LOADED_MODELS, "SHOW LOADED MODELS", Dialect.TREE),
     (Feature.QUERIES, "SHOW QUERIES", Dialect.TREE),
     (Feature.REGIONS, "SHOW REGIONS", Dialect.TREE),
     (Feature.CONFIGURATION, "SHOW CONFIGURATION", Dialect.TABLE),
 )
+
+#: Those that the AINode answers; the columns of the last one differ between versions.
+_AINODE_QUESTIONS = (
+    (Feature.MODELS, "SHOW MODELS"),
+    (Feature.LOADED_MODELS, "SHOW LOADED MODELS"),
+    (Feature.AI_DEVICES, "SHOW AI_DEVICES"),
+)
+
+_SILENT = Reply(-1, "no answer in time")
 
 _WRONG_LOGIN = frozenset({801, 822})
 
@@ -58,6 +65,13 @@ class Prober:
         with self._lock:
             return self._found
 
+    def while_watched(self) -> Capabilities | None:
+        """What the cluster can do, asked when it is time; what was known before when it does not answer now."""
+        try:
+            return self.capabilities()
+        except QuarterdeckError:  # Whoever looks at the cluster says what is wrong with it.
+            return self.known()
+
     def probe(self) -> ProbeResult:
         """For a user who wants to know now: logs in even after a refusal."""
         self._client.retry_login()
@@ -77,7 +91,11 @@ class Prober:
             for feature, statement, dialect in _QUESTIONS
             if dialect is Dialect.TREE or table.status == 0
         }
-        replies[Feature.AI_DEVICES], devices = self._reply("SHOW AI_DEVICES", Dialect.TREE)
+        devices = None
+        for feature, statement in _AINODE_QUESTIONS:
+            replies[feature], devices = self._reply(statement, Dialect.TREE)
+            if replies[feature] == _SILENT:
+                break  # An AINode that hangs lets every question last until its time-out.
         _, nodes = self._reply("SHOW AINODES", Dialect.TREE)
         return Answers(
             version,
@@ -103,8 +121,8 @@ class Prober:
             if error.status in _WRONG_LOGIN:
                 raise
             return Reply(error.status or -1, error.message), None
-        except CallTimeoutError as error:
-            return Reply(-1, error.message), None  # An AINode that hangs must not hide what the others can do.
+        except CallTimeoutError:
+            return _SILENT, None  # An AINode that hangs must not hide what the others can do.
 
     def _user(self) -> str:
         """The user's name as the server knows it."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from quarterdeck_ainode.iotdb.attention import Attention
+from quarterdeck_ainode.iotdb.capabilities import Capabilities
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import NodeType
 from quarterdeck_ainode.iotdb.faults import IotdbError
@@ -11,6 +12,7 @@ from quarterdeck_ainode.iotdb.looking import ClusterLook, Looking
 from quarterdeck_ainode.iotdb.mirrored_models import device_resources, model_resources, query_resources
 from quarterdeck_ainode.iotdb.mirrored_nodes import AINODE, node_name, node_resources
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.reachability import Reachability
 from quarterdeck_ainode.iotdb.twins import Twins
 from quarterdeck_api.backend import WatchContext
@@ -33,6 +35,7 @@ class Snapshot:
         own: OwnAINode,
         twins: Twins,
         context: WatchContext,
+        capabilities: Callable[[], Capabilities | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -43,6 +46,7 @@ class Snapshot:
         self._own = own
         self._twins = twins
         self._context = context
+        self._capabilities = capabilities
         self._clock = clock
         self._wall_clock = wall_clock
         self._attention = Attention(name)
@@ -60,7 +64,7 @@ class Snapshot:
             self._said = findings
             self._context.findings(findings)
         self._context.metric(self._samples(look))
-        make = self._context.resource
+        make = permitted(self._context.resource, self._capabilities())
         return [
             *node_resources(make, look, self._reachability.state, managed),
             *model_resources(make, look, self._name),
