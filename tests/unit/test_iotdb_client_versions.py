@@ -1,5 +1,6 @@
 """What differs between versions, and what a cluster's answers mean for its user."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -240,3 +241,20 @@ def test_a_server_without_the_table_dialect() -> None:
 
 def test_an_unknown_build_is_explained() -> None:
     assert any("UNKNOWN" in each for each in capabilities_of(answers(build="UNKNOWN")).notices)
+
+
+def test_the_documents_tables_are_those_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "iotdb.md").read_text("utf-8")
+    for facts in VERSIONS:
+        [row] = [line for line in page.splitlines() if line.startswith(f"| {facts.title} |")]
+        cells = [each.strip() for each in row.strip("|").split("|")]
+        assert cells[1] == ("yes" if facts.verified else "not verified")
+        assert cells[2:6] == [
+            facts.forecast_input or "—",
+            facts.classify_input or "—",
+            "yes" if facts.tree_forecast else "—",
+            facts.horizon_key,
+        ]
+        assert cells[9:] == [facts.privilege, facts.numbering.value]
+    for meaning in (*SERVER_CODES, *AINODE_CODES, *AINODE_CODES_BEFORE_2_0_8):
+        assert f"| {meaning.status} | {meaning.name} | {meaning.remedy} |" in page
