@@ -310,10 +310,7 @@ class InferenceWorkers:
             call.attempts -= not error.begun  # It had died before, and nobody had noticed yet.
         except WorkerRaisedError as error:
             _log.error("%s failed in a way that it should not: %s", call.model_id, error)
-            outcome = Refused(
-                AinodeStatus.INTERNAL,
-                f"{call.model_id} failed in a way that it should not; its log says how, please report it",
-            )
+            outcome = _defect(call)
         with self._changed:
             del self._running[seat.number]
             if outcome is None and call.attempts < _ATTEMPTS and not self._closed:
@@ -359,7 +356,10 @@ class InferenceWorkers:
             seat.ready = seat.busy = False
             seat.warm.clear()
             child, seat.child = seat.child, None
+            left = self._running.pop(seat.number, None)
             dismissed, seat.dismissed = seat.dismissed or self._closed, False
+        if left is not None:
+            left.end(_defect(left))  # Something here raised: whoever asked must not wait for ever.
         if child is not None:
             status = child.bury()
             if not dismissed:
@@ -382,6 +382,12 @@ def _ended_twice(call: _Call) -> Refused:
         AinodeStatus.INFERENCE_FAILED,
         f"two workers ended while they computed {call.model_id} over {len(call.task.values)} rows; see the AINode's log, and use fewer "
         "rows or another model",
+    )
+
+
+def _defect(call: _Call) -> Refused:
+    return Refused(
+        AinodeStatus.INTERNAL, f"{call.model_id} failed in a way that it should not; the AINode's log says how"
     )
 
 
