@@ -1,7 +1,6 @@
 """The warm workers of our AINode: a bounded queue, one request at a time each, and a new worker in the place of one that ended."""
 
 import logging
-import signal
 import threading
 import time
 from collections import deque
@@ -10,6 +9,16 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError
+from quarterdeck_ainode.serving.inference_call import (
+    InferenceCall,
+    cause_of_end,
+    closing,
+    defect,
+    ended_twice,
+    never_begun,
+    overloaded,
+    too_late,
+)
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask, Refused
 from quarterdeck_ainode.serving.worker_child import WorkerChild, WorkerGoneError, WorkerLateError, WorkerRaisedError
 
@@ -40,23 +49,6 @@ class PoolState(Struct, frozen=True):
     running: int
     workers: int
     crashes: int
-
-
-class _Call:
-    """One request under way; `outcome` is set before `done`."""
-
-    def __init__(self, model_id: str, task: InferenceTask, deadline: float, seconds: float) -> None:
-        self.model_id = model_id
-        self.task = task
-        self.deadline = deadline
-        self.seconds = seconds
-        self.attempts = 0
-        self.done = threading.Event()
-        self.outcome: Computed | Refused | None = None
-
-    def end(self, outcome: Computed | Refused) -> None:
-        self.outcome = outcome
-        self.done.set()
 
 
 class _Wish:
@@ -99,8 +91,8 @@ class InferenceWorkers:
         self._queue_limit = queue_limit
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: deque[_Call] = deque()
-        self._running: dict[int, _Call] = {}
+        self._waiting: deque[InferenceCall] = deque()
+        self._running: dict[int, InferenceCall] = {}
         self._wishes: dict[str, _Wish] = {}
         self._seats = [_Seat(number) for number in range(count)]
         self._crashes = 0
@@ -114,19 +106,15 @@ class InferenceWorkers:
 
     def compute(self, model_id: str, task: InferenceTask, seconds: float) -> Computed | Refused:
         """What a worker makes of the task, within `seconds`, waiting included; raises EngineError when the queue is full or time is up."""
-        call = _Call(model_id, task, self._clock() + seconds, seconds)
+        call = InferenceCall(model_id, task, self._clock() + seconds, seconds)
         with self._changed:
             self._check_open()
             if len(self._waiting) >= self._queue_limit + self._idle():
-                raise EngineError(
-                    AinodeStatus.OVERLOADED,
-                    f"the AINode is overloaded: {len(self._running)} requests are computed and {len(self._waiting)} wait; "
-                    "repeat the statement later, or start the AINode with more workers or a longer queue",
-                )
+                raise overloaded(len(self._running), len(self._waiting))
             self._waiting.append(call)
             self._changed.notify_all()
         if not call.done.wait(seconds):
-            self._give_up_waiting(call, seconds)
+            self._give_up_waiting(call)
             call.done.wait()  # A worker has it, and is ended when its time is up.
         assert call.outcome is not None
         return call.outcome
@@ -185,7 +173,7 @@ class InferenceWorkers:
         with self._changed:
             self._closed = True
             while self._waiting:
-                self._waiting.popleft().end(_closing())
+                self._waiting.popleft().end(closing())
             for seat in self._seats:
                 if seat.child is not None:
                     seat.child.kill()
@@ -195,20 +183,16 @@ class InferenceWorkers:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise EngineError(AinodeStatus.INTERNAL, _closing().sentence)
+            raise EngineError(AinodeStatus.INTERNAL, closing().sentence)
 
     def _idle(self) -> int:
         return sum(seat.ready and not seat.busy and seat.lives for seat in self._seats)
 
-    def _give_up_waiting(self, call: _Call, seconds: float) -> None:
+    def _give_up_waiting(self, call: InferenceCall) -> None:
         with self._changed:
             if call in self._waiting:
                 self._waiting.remove(call)
-                raise EngineError(
-                    AinodeStatus.OVERLOADED,
-                    f"no worker became free for {call.model_id} within {seconds:g} s; repeat the statement later, or start the "
-                    "AINode with more workers",
-                )
+                raise never_begun(call)
 
     # What the thread of a seat does.
 
@@ -268,7 +252,7 @@ class InferenceWorkers:
             if not good:
                 return
 
-    def _next(self, seat: _Seat) -> "_Call | _Wish | None":
+    def _next(self, seat: _Seat) -> "InferenceCall | _Wish | None":
         """What the seat's worker does next; None when it has ended. Requests and models to warm take turns."""
         with self._changed:
             while not self._closed and seat.lives:
@@ -290,7 +274,7 @@ class InferenceWorkers:
                 return wish
         return None
 
-    def _answer(self, seat: _Seat, call: _Call) -> bool:
+    def _answer(self, seat: _Seat, call: InferenceCall) -> bool:
         """Has the worker compute a request; says whether the worker can go on."""
         assert seat.child is not None
         call.attempts += 1
@@ -300,17 +284,13 @@ class InferenceWorkers:
             outcome = seat.child.call(self._functions.answer, call.task, call.deadline - self._clock())
         except WorkerLateError:
             good, seat.dismissed = False, True
-            outcome = Refused(
-                AinodeStatus.INFERENCE_FAILED,
-                f"{call.model_id} took longer than the AINode's limit of {call.seconds:.3g} s over {len(call.task.values)} rows and "
-                f"{call.task.steps} steps; use fewer rows or a simpler model, or start the AINode with a longer limit",
-            )
+            outcome = too_late(call)
         except WorkerGoneError as error:
             good = False
             call.attempts -= not error.begun  # It had died before, and nobody had noticed yet.
         except WorkerRaisedError as error:
             _log.error("%s failed in a way that it should not: %s", call.model_id, error)
-            outcome = _defect(call)
+            outcome = defect(call)
         with self._changed:
             del self._running[seat.number]
             if outcome is None and call.attempts < _ATTEMPTS and not self._closed:
@@ -320,7 +300,7 @@ class InferenceWorkers:
             if isinstance(outcome, Computed) and call.model_id in self._wishes:
                 seat.warm.add(call.model_id)
         if outcome is None:
-            outcome = _closing() if self._closed else _ended_twice(call)
+            outcome = closing() if self._closed else ended_twice(call)
         call.end(outcome)
         return good
 
@@ -359,11 +339,11 @@ class InferenceWorkers:
             left = self._running.pop(seat.number, None)
             dismissed, seat.dismissed = seat.dismissed or self._closed, False
         if left is not None:
-            left.end(_defect(left))  # Something here raised: whoever asked must not wait for ever.
+            left.end(defect(left))  # Something here raised: whoever asked must not wait for ever.
         if child is not None:
             status = child.bury()
             if not dismissed:
-                _log.error("worker %d ended unasked (%s); another one takes its place", child.pid, _cause(status))
+                _log.error("worker %d ended unasked (%s); another one takes its place", child.pid, cause_of_end(status))
                 with self._changed:
                     self._crashes += 1
         self._notify()
@@ -371,30 +351,3 @@ class InferenceWorkers:
     def _notify(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-
-def _closing() -> Refused:
-    return Refused(AinodeStatus.INTERNAL, "the AINode is ending; repeat the statement once it is back")
-
-
-def _ended_twice(call: _Call) -> Refused:
-    return Refused(
-        AinodeStatus.INFERENCE_FAILED,
-        f"two workers ended while they computed {call.model_id} over {len(call.task.values)} rows; see the AINode's log, and use fewer "
-        "rows or another model",
-    )
-
-
-def _defect(call: _Call) -> Refused:
-    return Refused(
-        AinodeStatus.INTERNAL, f"{call.model_id} failed in a way that it should not; the AINode's log says how"
-    )
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"
