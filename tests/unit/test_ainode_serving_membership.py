@@ -1,6 +1,7 @@
 """How our AINode joins, comes back, is refused and notices that it was removed, against ConfigNodes that speak the real protocol from a few lines."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TFramedTransport, TTransportException
 
+from made_certificates import make_authority, make_certificate
 from quarterdeck_ainode.serving import deregistering, membership
 from quarterdeck_ainode.serving.config_node import ConfigNodes, NodeRefusedError, NodeRegistration, NotReadyError
 from quarterdeck_ainode.serving.deregistering import deregister
@@ -35,6 +37,7 @@ from quarterdeck_ainode.serving.membership import Membership, MemberState, Stand
 from quarterdeck_ainode.serving.node_folder import NodeFolder, NodeRecord, read_record
 from quarterdeck_ainode.serving.server import advertised, default_data_folder
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
+from quarterdeck_ainode.serving.tls import tls_contexts
 from quarterdeck_api.errors import (
     QuarterdeckError,
     RefusedError,
@@ -50,7 +53,8 @@ _HERE = Address("127.0.0.1", 10810)
 class ConfigNode:
     """A ConfigNode with one cluster's list of AINodes; `answers` are statuses that it gives first, in place of what it would."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.name = "plant"
         self.id = "id-of-plant"
         self.ainodes: dict[int, TAINodeInfo] = {}
@@ -77,9 +81,9 @@ class ConfigNode:
 
     def _serve(self, connection: socket.socket) -> None:
         transport = TSocket()
-        transport.setHandle(connection)
-        protocol = TBinaryProtocol(TFramedTransport(transport))
         try:
+            transport.setHandle(self._tls.wrap_socket(connection, server_side=True) if self._tls else connection)
+            protocol = TBinaryProtocol(TFramedTransport(transport))
             while True:
                 Processor(self).process(protocol, protocol)
         except (TTransportException, OSError):
@@ -152,15 +156,15 @@ class ConfigNode:
         self.ainodes[node_id] = TAINodeInfo(node_id, "Unknown", point.ip, point.port)
 
 
-MakeNode = Callable[[], ConfigNode]
+MakeNode = Callable[..., ConfigNode]
 
 
 @pytest.fixture
 def make_config_node() -> Iterator[MakeNode]:
     made: list[ConfigNode] = []
 
-    def make() -> ConfigNode:
-        made.append(ConfigNode())
+    def make(tls: ssl.SSLContext | None = None) -> ConfigNode:
+        made.append(ConfigNode(tls))
         return made[-1]
 
     yield make
@@ -282,6 +286,21 @@ def test_a_client_port_in_place_of_the_internal_one_is_told(tmp_path: Path) -> N
             ConfigNodes([Address("127.0.0.1", listening.getsockname()[1])]).ainodes()
         assert "internal port" in caught.value.remedy
         thread.join(_PATIENCE)
+
+
+def test_a_config_node_is_asked_over_tls(make_config_node: MakeNode, tmp_path: Path) -> None:
+    make_authority(tmp_path, "plant")
+    make_certificate(tmp_path, "node", "plant")
+    certificate, key, authority = (str(tmp_path / name) for name in ("node.pem", "node.key", "plant.pem"))
+    contexts = tls_contexts(ServerParameters(certificate=certificate, key=key, authority=authority))
+    secure, plain = make_config_node(contexts.listening), make_config_node()
+    assert ConfigNodes([secure.address], contexts.connecting).register(_registration()) == 2
+    with pytest.raises(UnreachableError) as caught:
+        ConfigNodes([plain.address], contexts.connecting, seconds=1.0).ainodes()
+    assert "leave out --certificate" in caught.value.remedy
+    with pytest.raises(UnreachableError) as caught:
+        ConfigNodes([secure.address], seconds=1.0).ainodes()
+    assert "leave out --certificate" not in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TMessageType, TType
 from thrift.transport.TTransport import TMemoryBuffer
 
+from made_certificates import make_authority, make_certificate
 from quarterdeck_ainode.serving import rpc_messages as messages
 from quarterdeck_ainode.serving.engine import (
     AinodeStatus,
@@ -435,27 +435,11 @@ def test_a_port_that_is_taken_is_told(make_node: MakeNode) -> None:
         other.start("127.0.0.1", node.port)
 
 
-def _openssl(folder: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=_PATIENCE)
-
-
-def _authority(folder: Path, name: str) -> None:
-    subject = ("-subj", f"/CN={name}", "-days", "2", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-    _openssl(folder, "req", "-x509", *subject, "-keyout", f"{name}.key", "-out", f"{name}.pem")
-
-
-def _certificate(folder: Path, name: str, authority: str) -> None:
-    subject = ("-subj", f"/CN={name}", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-    _openssl(folder, "req", *subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
-    signed = ("-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial", "-days", "2")
-    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.pem")
-
-
 def test_tls_lets_in_whoever_has_a_certificate_of_the_authority(make_node: MakeNode, tmp_path: Path) -> None:
     for authority in ("plant", "stranger"):
-        _authority(tmp_path, authority)
-    _certificate(tmp_path, "node", "plant")
-    _certificate(tmp_path, "foreign", "stranger")
+        make_authority(tmp_path, authority)
+    make_certificate(tmp_path, "node", "plant")
+    make_certificate(tmp_path, "foreign", "stranger")
 
     def contexts(name: str, authority: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         found = tls_contexts(
@@ -483,8 +467,8 @@ def test_tls_lets_in_whoever_has_a_certificate_of_the_authority(make_node: MakeN
 
 
 def test_tls_needs_files_that_go_together(tmp_path: Path) -> None:
-    _authority(tmp_path, "plant")
-    _authority(tmp_path, "other")
+    make_authority(tmp_path, "plant")
+    make_authority(tmp_path, "other")
     certificate, key, other = (str(tmp_path / name) for name in ("plant.pem", "plant.key", "other.key"))
     assert tls_contexts(ServerParameters()).listening is None
     with pytest.raises(UsageError, match="needs a certificate and the authority"):
