@@ -126,7 +126,7 @@ case "${1:-}" in
         echo "$installation"
         [ -d "$installation" ] || exit 1
         ;;
-    start | stop | status | kill | pause | resume | restart | wipe) exec "${PYTHON:-python3}" "$here/iotdb_cluster.py" "$@" ;;
+    start | stop | status | kill | pause | resume | restart | wipe) exec "${PYTHON:-python3}" "$here/iotdb_command.py" "$@" ;;
     *)
         sed -n 's/^#   //p' "$0" >&2
         exit 2

@@ -4,28 +4,27 @@ What `iotdb.sh install` has put together is shared and never written to; everyth
 runs) is in its own folder. Used by the fixtures in `iotdb_fixtures.py`, by benchmarks, and from a shell through `iotdb.sh`.
 """
 
-import argparse
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import psutil
 
+from iotdb_node import LOGBACK, Node, Ports, arguments, settings
+from loopback_ports import LOOPBACK, free_ports, listens
+
 SCRIPT = Path(__file__).with_name("iotdb.sh")
+_COMMAND = Path(__file__).with_name("iotdb_command.py")
 INSTALL_COMMAND = "bash tests/servers/iotdb.sh install"
-LOOPBACK = "127.0.0.1"
 
 #: Seconds that a node may take to start or to end on a machine that does other things too.
 _PATIENCE = 120.0
@@ -33,70 +32,6 @@ _PAUSE = 0.05
 #: Two readings of one process's creation time differ by less, whatever was done to the clock's fraction in between.
 _SAME_START = 2.0
 _LOG_TAIL = 12_000
-
-
-class Node(StrEnum):
-    """A node of the cluster."""
-
-    CONFIGNODE = "confignode"
-    DATANODE = "datanode"
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the nodes listen, all on loopback."""
-
-    config_node: int
-    config_consensus: int
-    client: int
-    data_node: int
-    exchange: int
-    schema_consensus: int
-    data_consensus: int
-
-
-@dataclass(frozen=True)
-class _Program:
-    """How one node is started: its main class, memory, and what it calls its folders."""
-
-    main: str
-    name: str
-    heap: str
-    folders: tuple[str, ...]
-    logs: str
-
-
-_PROGRAMS = {
-    Node.CONFIGNODE: _Program(
-        "org.apache.iotdb.confignode.service.ConfigNode",
-        "iotdb.ConfigNode",
-        "384m",
-        ("CONFIGNODE_HOME", "CONFIGNODE_DATA_HOME", "TSFILE_HOME"),
-        "CONFIGNODE_LOGS",
-    ),
-    Node.DATANODE: _Program(
-        "org.apache.iotdb.db.service.DataNode",
-        "iotdb.IoTDB",
-        "768m",
-        ("IOTDB_HOME", "IOTDB_DATA_HOME", "TSFILE_HOME"),
-        "IOTDB_LOG_DIR",
-    ),
-}
-_CONFIGURATION_FOLDERS = {
-    Node.CONFIGNODE: ("CONFIGNODE_CONF", "TSFILE_CONF"),
-    Node.DATANODE: ("IOTDB_CONF", "TSFILE_CONF"),
-}
-_DIRECT_MEMORY = "256m"
-_OPENED = ("java.util.concurrent", "java.lang", "java.util", "java.nio", "java.io", "java.net")
-
-#: One file per node, without the many files that a server in production keeps.
-_LOGBACK = """<configuration>
-  <appender name="console" class="ch.qos.logback.core.ConsoleAppender">
-    <encoder><pattern>%d{HH:mm:ss.SSS} %-5level [%thread] %logger{0} - %msg%n</pattern></encoder>
-  </appender>
-  <root level="INFO"><appender-ref ref="console"/></root>
-</configuration>
-"""
 
 
 class ServerError(Exception):
@@ -107,50 +42,6 @@ def installed() -> Path | None:
     """The folder that `iotdb.sh install` has made, or None when there is none that is complete."""
     said = subprocess.run(["bash", str(SCRIPT), "where"], capture_output=True, text=True, check=False)
     return Path(said.stdout.strip()) if said.returncode == 0 else None
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has, outside the range from which the kernel takes ports for outgoing connections.
-
-    A node that is down keeps its port this way: no client's own port takes it before the node is started again.
-    """
-    first_outgoing = first_outgoing_port()
-    highest = first_outgoing if first_outgoing > 14_000 else 32768
-    chance = random.SystemRandom()
-    found: list[int] = []
-    while len(found) < count:
-        port = chance.randrange(11_000, highest)
-        if port not in found and _is_free(port):
-            found.append(port)
-    return found
-
-
-def first_outgoing_port() -> int:
-    """The lowest port that the kernel gives to an outgoing connection; Linux' usual one where the system does not say."""
-    try:
-        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
-    except OSError:
-        return 32768
-
-
-def listens(port: int) -> bool:
-    """Whether something accepts connections at a port of loopback."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1.0):
-            return True
-    except OSError:
-        return False
-
-
-def _is_free(port: int) -> bool:
-    # Asked of all addresses too: a port that somebody has on another address is none for us.
-    for address in (LOOPBACK, ""):
-        with socket.socket() as probe:
-            try:
-                probe.bind((address, port))
-            except OSError:
-                return False
-    return True
 
 
 class Cluster:
@@ -298,8 +189,9 @@ class Cluster:
         """Has the cluster killed and removed when this process ends, however it ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keeper = subprocess.Popen(
-            [sys.executable, "-P", __file__, "keep", str(self.folder)],
+            [sys.executable, str(_COMMAND), "keep", str(self.folder)],
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             env=_environment(),
             start_new_session=True,
         )
@@ -352,10 +244,10 @@ class Cluster:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         for file in (self._installation / "conf").iterdir():
             shutil.copy(file, self.folder / "conf")
-        (self.folder / "conf" / "logback.xml").write_text(_LOGBACK, "utf-8")
+        (self.folder / "conf" / "logback.xml").write_text(LOGBACK, "utf-8")
         self._ports = Ports(*free_ports(len(fields(Ports))))
-        settings = {**_settings(self._ports), **self._properties}
-        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        lines = {**settings(self._ports), **self._properties}
+        text = "".join(f"{name}={value}\n" for name, value in lines.items())
         (self.folder / "conf" / "iotdb-system.properties").write_text(text, "utf-8")
         ports = "".join(f"{name.upper()}={port}\n" for name, port in asdict(self._ports).items())
         (self.folder / "ports").write_text(ports, "ascii")
@@ -366,7 +258,7 @@ class Cluster:
         java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else "java"
         with (self.folder / "logs" / f"{node}.log").open("ab") as log:
             child = subprocess.Popen(
-                [java, *self._arguments(node)],
+                [java, *arguments(node, self.folder, self._installation)],
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -383,46 +275,8 @@ class Cluster:
         if child.poll() is not None:
             raise ServerError(f"{node} ended with {child.returncode} while starting{self._tails()}")
 
-    def _arguments(self, node: Node) -> Iterator[str]:
-        program = _PROGRAMS[node]
-        for package in _OPENED:
-            yield f"--add-opens=java.base/{package}=ALL-UNNAMED"
-        yield from (f"-D{name}={self.folder}" for name in program.folders)
-        yield from (f"-D{name}={self.folder / 'conf'}" for name in _CONFIGURATION_FOLDERS[node])
-        yield f"-D{program.logs}={self.folder / 'logs'}"
-        yield f"-Dlogback.configurationFile={self.folder / 'conf' / 'logback.xml'}"
-        yield f"-Dname={program.name}"
-        yield f"-DOFF_HEAP_MEMORY={_DIRECT_MEMORY}"
-        yield from ("-Diotdb-foreground=yes", "-Diotdb.jmx.local=true")
-        yield from ("-Dfile.encoding=UTF-8", "-Dsun.jnu.encoding=UTF-8")
-        yield from ("-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xss512k")
-        yield from ("-Xms128m", f"-Xmx{program.heap}", f"-XX:MaxDirectMemorySize={_DIRECT_MEMORY}")
-        yield from ("-cp", f"{self._installation / 'lib'}/*", program.main, "-s")
-
     def _tails(self) -> str:
         return "".join(f"\n--- end of {each}.log\n{self.log(each)}" for each in Node)
-
-
-def _settings(ports: Ports) -> dict[str, str]:
-    seed = f"{LOOPBACK}:{ports.config_node}"
-    return {
-        "cluster_name": "defaultCluster",
-        "cn_seed_config_node": seed,
-        "dn_seed_config_node": seed,
-        "cn_internal_address": LOOPBACK,
-        "cn_internal_port": str(ports.config_node),
-        "cn_consensus_port": str(ports.config_consensus),
-        "dn_rpc_address": LOOPBACK,
-        "dn_rpc_port": str(ports.client),
-        "dn_internal_address": LOOPBACK,
-        "dn_internal_port": str(ports.data_node),
-        "dn_mpp_data_exchange_port": str(ports.exchange),
-        "dn_schema_region_consensus_port": str(ports.schema_consensus),
-        "dn_data_region_consensus_port": str(ports.data_consensus),
-        "schema_replication_factor": "1",
-        "data_replication_factor": "1",
-        "config_node_consensus_protocol_class": "org.apache.iotdb.consensus.ratis.RatisConsensus",
-    }
 
 
 def _environment() -> dict[str, str]:
@@ -447,61 +301,3 @@ def new_cluster(properties: Mapping[str, str] | None = None) -> Cluster:
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="qd-iotdb-")), installation, properties)
     cluster.tie_to_this_process()
     return cluster
-
-
-def _keep(folder: Path) -> None:
-    """Waits for the end of standard input, which its parent holds open, and then ends the cluster."""
-    while sys.stdin.buffer.read(1):
-        pass
-    Cluster(folder, folder).wipe()
-
-
-def main() -> int:
-    """The verbs of `iotdb.sh` that concern one cluster."""
-    parser = argparse.ArgumentParser(prog="iotdb.sh")
-    parser.add_argument(
-        "verb", choices=("start", "stop", "status", "kill", "pause", "resume", "restart", "wipe", "keep")
-    )
-    parser.add_argument("folder", type=Path, help="the folder of one cluster")
-    parser.add_argument(
-        "node", nargs="?", type=Node, choices=tuple(Node), help="one node; else both, where that has a meaning"
-    )
-    given = parser.parse_args()
-    folder = given.folder.absolute()
-    if given.verb == "keep":
-        _keep(folder)
-        return 0
-    installation = installed()
-    if installation is None:
-        print(f"IoTDB is not installed: run `{INSTALL_COMMAND}`", file=sys.stderr)
-        return 1
-    cluster = Cluster(folder, installation)
-    if given.verb in ("kill", "pause", "resume", "restart") and given.node is None:
-        parser.error(f"{given.verb} needs a node: confignode or datanode")
-    try:
-        return _obey(cluster, given.verb, given.node)
-    except ServerError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def _obey(cluster: Cluster, verb: str, node: Node | None) -> int:
-    if verb == "start":
-        cluster.start(node)
-        print((cluster.folder / "ports").read_text("ascii"), end="")
-    elif verb == "stop":
-        cluster.stop(node)
-    elif verb == "wipe":
-        cluster.wipe()
-    elif verb == "status":
-        processes = {each: cluster.process(each) for each in Node}
-        for each, process in processes.items():
-            print(f"{each}: {f'process {process.pid}, {process.status()}' if process else 'down'}")
-        return 0 if all(processes.values()) else 1
-    elif node is not None:
-        getattr(cluster, verb)(node)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from iotdb_cluster import INSTALL_COMMAND, Cluster, Node, installed, new_cluster
+from iotdb_cluster import INSTALL_COMMAND, Cluster, installed, new_cluster
+from iotdb_node import Node
 
 _REQUIRED = "QUARTERDECK_REQUIRE_SERVERS"
 _FIXTURES = {"iotdb_cluster", "fresh_iotdb", "make_iotdb"}

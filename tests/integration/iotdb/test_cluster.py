@@ -12,18 +12,9 @@ import psutil
 import pytest
 from iotdb.Session import Session
 
-from iotdb_cluster import (
-    INSTALL_COMMAND,
-    LOOPBACK,
-    SCRIPT,
-    Cluster,
-    Node,
-    ServerError,
-    first_outgoing_port,
-    free_ports,
-    listens,
-    new_cluster,
-)
+from iotdb_cluster import INSTALL_COMMAND, SCRIPT, Cluster, ServerError, new_cluster
+from iotdb_node import Node
+from loopback_ports import LOOPBACK, first_outgoing_port, free_ports, listens
 
 _ANSWERED = "test_a_statement_is_answered"
 Until = Callable[[Callable[[], bool]], None]
@@ -138,7 +129,13 @@ def test_stop_leaves_no_process_and_a_start_finds_the_data(fresh_iotdb: Cluster)
 
 
 def test_a_cluster_ends_with_the_process_that_made_it(iotdb_cluster: Cluster, until: Until) -> None:
-    program = "import os, iotdb_cluster as c; m = c.new_cluster(); m.start(c.Node.CONFIGNODE); print(m.folder, flush=True); os._exit(1)"
+    program = (
+        "import os, iotdb_cluster, iotdb_node\n"
+        "made = iotdb_cluster.new_cluster()\n"
+        "made.start(iotdb_node.Node.CONFIGNODE)\n"
+        "print(made.folder, flush=True)\n"
+        "os._exit(1)"
+    )
     environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parent)}
     said = subprocess.run(
         [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=False
