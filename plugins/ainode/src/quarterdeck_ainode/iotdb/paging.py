@@ -105,12 +105,14 @@ def _before(sources: Sequence[Source], first: tuple[int, int], limit: int) -> st
     """The cursor of the page that ends where this one begins."""
     place, offset = first
     missing = limit
-    while offset < missing and place > 0:
-        missing -= offset
+    while True:
+        step = min(offset, missing)
+        offset -= step
+        missing -= step
+        if not missing or place == 0:
+            return f"{place}:{offset}" if missing < limit else ""
         place -= 1
         offset = sources[place].exact_count()
-    begin = max(offset - missing, 0)
-    return f"{place}:{begin}" if (place, begin) != first else ""
 
 
 class Narrowing:
