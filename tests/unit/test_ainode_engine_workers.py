@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -287,3 +289,28 @@ def test_the_end_leaves_no_process_and_no_request_without_a_word(make_workers: M
     assert not any(psutil.pid_exists(pid) for pid in pids) and workers.pids() == []
     with pytest.raises(EngineError, match="is ending"):
         workers.compute("pid", task("pid"), PATIENCE)
+
+
+SERVER = """
+import sys, time
+import inference_sample as sample
+from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions
+
+workers = InferenceWorkers(WorkerFunctions(sample.prepare, sample.answer), 2, 8)
+assert workers.wait_until_ready(60)
+print(*workers.pids(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_the_server_however_it_ends(home: Path, number: signal.Signals) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SAMPLE)}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as server:
+        assert server.stdout is not None
+        workers = [psutil.Process(int(pid)) for pid in server.stdout.readline().split()]
+        assert len(workers) == 2
+        server.send_signal(number)
+    assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
