@@ -141,8 +141,13 @@ def test_a_cluster_ends_with_the_process_that_made_it(iotdb_cluster: Cluster, un
         [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     folder = Path(said.stdout.strip())
+    assert folder.name.startswith("qd-iotdb-")
     until(lambda: not folder.exists())
-    assert not [each for each in psutil.process_iter() if any(str(folder) in word for word in _command_line(each))]
+
+    def processes() -> list[psutil.Process]:
+        return [each for each in psutil.process_iter() if any(str(folder) in word for word in _command_line(each))]
+
+    until(lambda: not processes())
 
 
 def _command_line(process: psutil.Process) -> list[str]:
