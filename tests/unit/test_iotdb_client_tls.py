@@ -120,9 +120,9 @@ def test_a_client_shows_its_certificate(serve: Serve, connect: Connect, papers: 
 
 
 def test_a_client_without_a_certificate_is_told(serve: Serve, connect: Connect) -> None:
-    with pytest.raises(UnreachableError) as caught:
+    with pytest.raises(UnreachableError, match="while logging in") as caught:
         connect(serve(asks=True)).execute(CREATE)
-    assert not isinstance(caught.value, UnknownOutcomeError)
+    assert "client_certificate" in caught.value.remedy
 
 
 def test_a_key_with_a_password_or_of_another_certificate_is_refused(

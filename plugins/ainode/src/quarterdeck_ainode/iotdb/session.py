@@ -51,6 +51,11 @@ _MOST_ENTRIES = 4_000_000
 #: Letters of a statement that an error shows.
 _MOST_SHOWN = 300
 
+_LOGIN_REMEDY = (
+    "check that this is the client port of an IoTDB DataNode, and that `tls`, `client_certificate` and `compression` of the "
+    "backend are as the server has them"
+)
+
 _SUCCESS = (200, 400)
 _SEVERAL = 302
 
@@ -86,6 +91,9 @@ class IotdbSession:
         self._client = calls.Client(protocol(self._connection, container_length_limit=_MOST_ENTRIES))
         try:
             self._log_in(settings, dialect)
+        except (UnreachableError, ProtocolError) as error:
+            self._connection.close()
+            raise type(error)(f"{error.message} (while logging in)", _LOGIN_REMEDY) from error
         except BaseException:
             self._connection.close()
             raise
@@ -99,7 +107,8 @@ class IotdbSession:
                 values.extend(result.cells(block))
                 if len(values) > MOST_ROWS:
                     raise UsageError(
-                        f"{_short(statement)!r} gives more than {MOST_ROWS} rows", "add a LIMIT, or read it into a dataset"
+                        f"{_short(statement)!r} gives more than {MOST_ROWS} rows",
+                        "add a LIMIT, or read it into a dataset",
                     )
         return Rows(result.names, result.type_names, tuple(values))
 
