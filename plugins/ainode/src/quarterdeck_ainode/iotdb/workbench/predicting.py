@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from quarterdeck_ainode.backtest import Candidate, predict
 from quarterdeck_ainode.fitting import Prediction, notices_of, recorded_warnings
 from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.faults import IotdbError, refused
+from quarterdeck_ainode.iotdb.faults import IotdbError, refusal
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, function_times
-from quarterdeck_ainode.iotdb.workbench.parameters import LONGEST_OUTPUT
 from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, forecast_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.observations import Observations
@@ -21,6 +20,10 @@ from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableErr
 
 #: What a model of the cluster has in place of an interval.
 NO_INTERVAL = "the server gives no prediction interval"
+
+#: What a server says, under several codes, while it does not reach an AINode.
+_NOT_REACHED = "Failed to connect to AINode"
+_AINODE_NOT_REACHED = 1011
 
 #: How the tree function passes on what an AINode said.
 _PASSED_ON = re.compile(r"Forecast failed due to (?P<code>\d+)\s+(?P<text>.*)", re.DOTALL)
@@ -133,15 +136,10 @@ def axis_notice(said: list[int], times: Times, length: int) -> tuple[str, ...]:
 
 
 def passed_on(error: QuarterdeckError) -> QuarterdeckError:
-    """What an AINode refused, out of the text that the tree function wraps around it."""
+    """What an AINode refused, or that there is none, out of the text that the tree's functions wrap around it."""
     if not isinstance(error, IotdbError):
         return error
+    if _NOT_REACHED in error.message:
+        return refusal(_AINODE_NOT_REACHED, _NOT_REACHED, error.address)
     found = _PASSED_ON.search(error.message)
-    return refused(f"{found['code']}: {found['text']}", error.address) if found else error
-
-
-def within_limits(window: SeriesWindow, horizon: int, late: bool) -> str:
-    """Why a model of the cluster cannot be asked, as a sentence; empty when it can."""
-    if horizon + late > LONGEST_OUTPUT:
-        return f"an AINode gives {LONGEST_OUTPUT} values at most, and {horizon + late} are needed here"
-    return ""
+    return refusal(int(found["code"]), found["text"], error.address) if found else error
