@@ -53,6 +53,7 @@ _INHERITED = frozenset(
         "USER",
         "VIRTUAL_ENV",
         "VISUAL",
+        "XDG_DATA_HOME",
     ]
 )
 
@@ -201,12 +202,16 @@ def _in_plugin(session: Session, status: PluginStatus, order: CommandOrder) -> i
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit status; ctrl-C is the command's own affair, which it gets from the terminal as well."""
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    """The exit status; ctrl-C is the command's own affair, which it gets from the terminal as well, and SIGTERM is passed on to it."""
+    before = signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ending(order: CommandOrder, status: int) -> int:

@@ -226,14 +226,18 @@ def test_the_command_of_the_plugin(cluster: Cluster, home: Path) -> None:
     options = ["--config-node", cluster.config_node, "--port", "0", "--workers", "1"]
     program = [sys.executable, "-P", "-m", "quarterdeck", "ainode"]
     log = home / "served.log"
-    with log.open("wb") as output:
-        served = subprocess.Popen(
-            [*program, "serve", *options],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+
+    def serve() -> "subprocess.Popen[bytes]":
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [*program, "serve", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    served = serve()
     try:
         until(lambda: _answers(cluster) or served.poll() is not None, log.read_text)
         refused = subprocess.run(
@@ -251,6 +255,12 @@ def test_the_command_of_the_plugin(cluster: Cluster, home: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert "is removed from the cluster" in done.stderr
         assert served.wait(_PATIENCE) == 0, log.read_text()
+        served = serve()
+        until(lambda: _answers(cluster) or served.poll() is not None, log.read_text)
+        served.terminate()
+        assert served.wait(_PATIENCE) == 0, log.read_text()
+        assert "SIGTERM arrived" in log.read_text()
+        assert "ending: answering what is under way" in log.read_text()
     finally:
         if served.poll() is None:
             served.terminate()

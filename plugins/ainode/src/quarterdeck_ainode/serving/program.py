@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
 from quarterdeck_api.errors import ExitCode, QuarterdeckError, UsageError
+from quarterdeck_api.visible import visible
 
 _DESCRIPTION = """An AINode of Apache IoTDB 2.0.10 with the models of sktime and statsforecast: joins the cluster of a running ConfigNode,
 answers SHOW MODELS, LOAD MODEL, CALL INFERENCE, FORECAST, CLASSIFY and the others, and ends on ctrl-C, SIGTERM or REMOVE AINODE.
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parameters = _parameters(options)
         return _deregister(parameters) if deregister else _serve(parameters, patience)
     except QuarterdeckError as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"  try: {error.remedy}\n" if error.remedy else ""))
+        remedy = f"  try: {visible(error.remedy)}\n" if error.remedy else ""
+        sys.stderr.write(f"error: {visible(error.message)}\n{remedy}")
         return int(error.exit_code)
 
 
@@ -39,7 +41,7 @@ def _serve(parameters: ServerParameters, patience: float) -> int:
 def _deregister(parameters: ServerParameters) -> int:
     from quarterdeck_ainode.serving.deregistering import deregister
 
-    sys.stderr.write(f"{deregister(parameters)}\n")
+    sys.stderr.write(f"{visible(deregister(parameters))}\n")
     return ExitCode.DONE
 
 

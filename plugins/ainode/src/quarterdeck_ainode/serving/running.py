@@ -11,6 +11,7 @@ from quarterdeck_ainode.serving.membership import MemberState
 from quarterdeck_ainode.serving.server import AinodeServer, OpenEngine, open_folder
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
 from quarterdeck_api.errors import RefusedError, UnreachableError
+from quarterdeck_api.visible import visible
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +82,18 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
+class _VisibleFormatter(logging.Formatter):
+    """What other nodes have said is shown without its control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines."""
+        return "\n".join(visible(line) for line in super().format(record).splitlines())
+
+
 def narrate_on_standard_error(line: str = "%(asctime)s %(levelname)s %(message)s") -> None:
     """Log lines with time and level, for people."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=line, datefmt="%H:%M:%S")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_VisibleFormatter(line, "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # The library tells every connection that fails; we say it once, with what to do.
     logging.getLogger("thrift").setLevel(logging.CRITICAL)

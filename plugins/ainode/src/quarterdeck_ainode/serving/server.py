@@ -24,9 +24,11 @@ from quarterdeck_ainode.serving.membership import Membership, MemberState, Stand
 from quarterdeck_ainode.serving.node_folder import NodeFolder, NodeRecord
 from quarterdeck_ainode.serving.rpc_server import RpcServer
 from quarterdeck_ainode.serving.server_parameters import CONFIG_NODE_PORT, ServerParameters
+from quarterdeck_ainode.serving.server_versions import PROTOCOL_VERSION, Footing, check_version
 from quarterdeck_ainode.serving.service import AinodeService
 from quarterdeck_ainode.serving.tls import TlsContexts, tls_contexts
 from quarterdeck_api.errors import UnreachableError, UsageError
+from quarterdeck_api.visible import visible
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +36,6 @@ _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 30.0
 #: Seconds that the cluster is given to forget a node that it told to end.
 FORGET_SECONDS = 10.0
-#: What SHOW CLUSTER shows: the protocol's version, and whose node it is.
-_PROTOCOL_VERSION = "2.0.10"
 _ANYWHERE = ("0.0.0.0", "::")
 
 OpenEngine = Callable[[EngineSettings], Engine]
@@ -77,6 +77,12 @@ class AinodeServer:
         """Asks which cluster it is; raises UnreachableError (worth another trial) or RefusedError."""
         identity = self._nodes.identity()
         check_cluster(identity, self._parameters.cluster_name, self._record)
+        if check_version(identity.version) is Footing.NOT_VERIFIED:
+            _log.warning(
+                "this AINode was verified with IoTDB %s, and the cluster runs %s",
+                PROTOCOL_VERSION,
+                visible(identity.version) or "a version that it does not tell",
+            )
         return identity
 
     def start(self, identity: ClusterIdentity) -> None:
@@ -94,7 +100,7 @@ class AinodeServer:
             self._address,
             cores,
             memory,
-            _PROTOCOL_VERSION,
+            PROTOCOL_VERSION,
             f"quarterdeck {version('quarterdeck-ainode')}",
         )
         self._membership = Membership(
