@@ -9,6 +9,7 @@ from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.versions import category_of, state_of
 from quarterdeck_api.errors import ProtocolError
 
 #: The code of a statement that the user may not make.
@@ -123,7 +124,7 @@ def nodes_of(found: Rows) -> tuple[ClusterNode, ...]:
 def models_of(found: Rows) -> tuple[CatalogueModel, ...]:
     """The models of an answer to SHOW MODELS."""
     return tuple(
-        CatalogueModel(row["modelid"], row["modeltype"], one_spelling(row["category"]), one_spelling(row["state"]))
+        CatalogueModel(row["modelid"], row["modeltype"], category_of(row["category"]), state_of(row["state"]))
         for row in found.texts()
     )
 
@@ -137,11 +138,6 @@ def loaded_of(found: Rows) -> tuple[LoadedInstances, ...]:
 def queries_of(found: Rows) -> tuple[RunningQuery, ...]:
     """The queries of an answer to SHOW QUERIES of either dialect."""
     return tuple(_query(row) for row in found.texts())
-
-
-def one_spelling(word: str) -> str:
-    """Categories and states differ in case and in `-` between versions."""
-    return word.strip().lower().replace("-", "_")
 
 
 def _either(client: IotdbClient, statement: str) -> Rows:
