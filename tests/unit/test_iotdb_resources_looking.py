@@ -96,14 +96,21 @@ def test_nodes_are_asked_for_each_time_and_the_rest_now_and_then(look_at: Any) -
     server, looking, clock = look_at(CONFIG_NODE, DATA_NODE, ainode())
     first = looking.look()
     assert server.statements == [
-        *("SHOW CLUSTER DETAILS", "SHOW MODELS", "SHOW LOADED MODELS", "SHOW AI_DEVICES", "SHOW QUERIES")
+        *(
+            "SHOW CLUSTER DETAILS",
+            "SHOW MODELS",
+            "SHOW LOADED MODELS",
+            "SHOW AI_DEVICES",
+            "SHOW QUERIES",
+            "SHOW QUERIES",
+        )
     ]
     clock.now += 2
     assert looking.look().models == first.models
     assert server.statements == ["SHOW CLUSTER DETAILS"]
     clock.now += QUERIES_SECONDS
     looking.look()
-    assert server.statements == ["SHOW CLUSTER DETAILS", "SHOW QUERIES"]
+    assert server.statements == ["SHOW CLUSTER DETAILS", "SHOW QUERIES", "SHOW QUERIES"]
     clock.now += MODELS_SECONDS
     looking.look()
     assert "SHOW MODELS" in server.statements
@@ -116,7 +123,21 @@ def test_after_something_was_done_everything_is_asked_for(look_at: Any) -> None:
     clock.now += 1
     looking.attend()
     looking.look()
-    assert len(server.statements) == 5
+    assert len(server.statements) == 6
+
+
+def test_queries_of_both_dialects_are_put_together(look_at: Any) -> None:
+    class TwoDialects(Server):
+        def rows(self, statement: str, *, dialect: Dialect = Dialect.TREE, **more: Any) -> Rows:
+            found = super().rows(statement, dialect=dialect)
+            if statement == "SHOW QUERIES" and dialect is Dialect.TREE:
+                names = ("Time", "QueryId", "DataNodeId", "ElapsedTime", "Statement", "ClientIp", "Timeout")
+                inferring = (0, "q9", 1, 3.0, "CALL INFERENCE(lazy, ...)", "10.0.0.9", 60000)
+                return Rows(names, ("TEXT",) * len(names), (inferring,))
+            return found
+
+    server = TwoDialects(DATA_NODE)
+    assert [each.query_id for each in Looking(server, Clock()).look().queries] == ["q9", "q2"]  # type: ignore[arg-type]
 
 
 def test_what_the_ainode_told_is_kept_while_it_is_silent_and_gone_with_it(look_at: Any) -> None:
@@ -149,7 +170,7 @@ def test_one_that_does_not_answer_is_asked_one_thing_and_stays_so_until_it_is_as
     server.answers["SHOW MODELS"] = UnreachableError("no answer within 5 s")
     look = looking.look()
     assert not look.ainode_answers
-    assert server.statements == ["SHOW CLUSTER DETAILS", "SHOW MODELS", "SHOW QUERIES"]
+    assert server.statements == ["SHOW CLUSTER DETAILS", "SHOW MODELS", "SHOW QUERIES", "SHOW QUERIES"]
     clock.now += 1
     assert looking.look().refusal("SHOW MODELS") is not None
     server.answers["SHOW MODELS"] = MODELS

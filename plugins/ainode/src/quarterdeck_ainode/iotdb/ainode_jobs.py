@@ -11,7 +11,7 @@ from quarterdeck_ainode.iotdb.cluster_state import ClusterNode, read_nodes
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.operation_documents import evidence
 from quarterdeck_ainode.iotdb.operation_parameters import RemoveAinode, StartAinode, StopAinode
-from quarterdeck_ainode.iotdb.operation_steps import opened, planned_and_sent, shown_anew
+from quarterdeck_ainode.iotdb.operation_steps import planned_and_sent, reached, shown_anew
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, process_name
 from quarterdeck_ainode.iotdb.sending import LONGEST_LOOK, Look, SentState, wait_until
 from quarterdeck_ainode.serving.declared_serving import SERVER
@@ -26,7 +26,7 @@ _PAUSE = 0.3
 async def start(context: HostJobContext) -> JobValue:
     """Starts the managed process of our AINode, until the cluster says that it runs."""
     wanted = msgspec.convert(context.spec.parameters, StartAinode)
-    backend = opened(context)
+    backend = await reached(context)
     timeout = _call_timeout(backend)
     kept = context.done("start")
     if kept is None:
@@ -64,7 +64,7 @@ async def start(context: HostJobContext) -> JobValue:
 async def stop(context: HostJobContext) -> JobValue:
     """Ends the managed process of our AINode, until the cluster no longer hears of it; it stays registered."""
     wanted = msgspec.convert(context.spec.parameters, StopAinode)
-    backend = opened(context)
+    backend = await reached(context)
     process = process_name(backend.name)
     if context.done("stop") is None:
         with context.step("stop"):
@@ -98,7 +98,7 @@ async def stop(context: HostJobContext) -> JobValue:
 async def remove(context: HostJobContext) -> JobValue:
     """REMOVE AINODE, until the cluster has forgotten the node, and the end of its process when that is ours."""
     wanted = msgspec.convert(context.spec.parameters, RemoveAinode)
-    backend = opened(context)
+    backend = await reached(context)
     client, process = backend.client, process_name(backend.name)
     sent = await planned_and_sent(context, lambda: plans.remove_ainode(client, backend.name))
     node_id = int(sent.before["node_id"])

@@ -13,6 +13,7 @@ from quarterdeck_ainode.iotdb.operation_parameters import CreateModel, DropModel
 from quarterdeck_ainode.iotdb.operation_steps import (
     opened,
     planned_and_sent,
+    reached,
     shown_anew,
     where_the_reason_stands,
 )
@@ -30,7 +31,7 @@ _INACTIVE_LOOKS = 5
 async def create(context: HostJobContext) -> JobValue:
     """CREATE MODEL, until the model is listed as active."""
     wanted = msgspec.convert(context.spec.parameters, CreateModel)
-    client = opened(context).client
+    client = (await reached(context)).client
     sent = await planned_and_sent(context, lambda: plans.create_model(client, wanted))
     waited = await _wait(context, _listed(client, wanted.model), wanted.wait, "its files", sent)
     return evidence(f"{wanted.model} is registered", sent, waited, {"model": wanted.model, "uri": wanted.uri})
@@ -39,7 +40,7 @@ async def create(context: HostJobContext) -> JobValue:
 async def drop(context: HostJobContext) -> JobValue:
     """DROP MODEL, until the model is no longer listed."""
     wanted, model = msgspec.convert(context.spec.parameters, DropModel), _model_of(context)
-    client = opened(context).client
+    client = (await reached(context)).client
     sent = await planned_and_sent(context, lambda: plans.drop_model(client, model))
 
     def look() -> Look:
@@ -53,7 +54,7 @@ async def drop(context: HostJobContext) -> JobValue:
 async def load(context: HostJobContext) -> JobValue:
     """LOAD MODEL, until every device has instances of it."""
     wanted, model = msgspec.convert(context.spec.parameters, LoadModel), _model_of(context)
-    client = opened(context).client
+    client = (await reached(context)).client
     sent = await planned_and_sent(context, lambda: plans.load_model(client, model, wanted))
     devices = _devices(sent)
 
@@ -67,7 +68,7 @@ async def load(context: HostJobContext) -> JobValue:
 async def unload(context: HostJobContext) -> JobValue:
     """UNLOAD MODEL, until no device that was named has an instance of it."""
     wanted, model = msgspec.convert(context.spec.parameters, UnloadModel), _model_of(context)
-    client = opened(context).client
+    client = (await reached(context)).client
     sent = await planned_and_sent(context, lambda: plans.unload_model(client, model, wanted))
     devices = _devices(sent)
 

@@ -8,12 +8,28 @@ from quarterdeck_ainode.iotdb.cluster_state import read_nodes
 from quarterdeck_ainode.iotdb.operation_plans import OperationPlan
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, process_name
 from quarterdeck_ainode.iotdb.sending import Sent, earlier, send_once
-from quarterdeck_api.errors import QuarterdeckError, UsageError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UsageError
 from quarterdeck_api.jobs import HostJobContext
 
+#: Seconds that a job waits until its host has opened the backend.
+_OPEN_SECONDS = 20.0
+_OPEN_PAUSE = 0.1
 #: Seconds that a job waits for a look at the cluster at its end, and between its own looks at whether there was one.
 _SHOWN_SECONDS = 3.0
 _SHOWN_PAUSE = 0.05
+
+
+async def reached(context: HostJobContext) -> IotdbBackend:
+    """The job's backend, which is waited for: a host that has just been started again has not opened it yet. Raises UnreachableError."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _OPEN_SECONDS
+    while True:
+        try:
+            return opened(context)
+        except UnreachableError:
+            if clock() >= deadline:
+                raise
+        await asyncio.sleep(_OPEN_PAUSE)
 
 
 def opened(context: HostJobContext) -> IotdbBackend:
