@@ -378,6 +378,41 @@ def test_a_users_model_answers_with_its_parameters_and_a_statements_on_top(
     assert refusal(engine, asked("last_mean", 1))[0] is AinodeStatus.MODEL_NOT_FOUND
 
 
+def test_what_was_loaded_is_loaded_again_after_a_restart(tmp_path: Path, home: Path) -> None:
+    def opened() -> LocalEngine:
+        found = open_engine(EngineSettings(tmp_path, workers=1, time_limit=PATIENCE))
+        assert isinstance(found, LocalEngine)
+        return found
+
+    (tmp_path / "specifications").mkdir()
+    (tmp_path / "specifications" / "model.toml").write_text('base = "naive_forecaster"')
+    engine = opened()
+    try:
+        engine.register("mine", (tmp_path / "specifications").as_uri())
+        for model in ("mine", "seasonal_naive", "naive_forecaster"):
+            engine.load(model, ("cpu",))
+        engine.unload("naive_forecaster", ("cpu",))
+    finally:
+        engine.close()
+    engine = opened()
+    try:
+        until(lambda: engine.loaded() == {"cpu": {"mine": 1, "seasonal_naive": 1}})
+        engine.delete("mine")
+    finally:
+        engine.close()
+    (tmp_path / "loaded.json").write_text('["mine", "seasonal_naive"]')  # As if it had ended in between.
+    engine = opened()
+    try:
+        until(lambda: engine.loaded() == {"cpu": {"seasonal_naive": 1}})
+    finally:
+        engine.close()
+    for damaged in ('["seasonal', '{"a": 1}'):
+        (tmp_path / "loaded.json").write_text(damaged)
+        engine = opened()
+        assert engine.loaded() == {"cpu": {}}
+        engine.close()
+
+
 def test_many_at_once_are_answered_each_with_its_own(engine: LocalEngine) -> None:
     answers: dict[int, float] = {}
 

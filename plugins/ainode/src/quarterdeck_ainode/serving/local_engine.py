@@ -1,5 +1,6 @@
 """The engine of our AINode: the models of the local engine, in warm workers of its own."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -22,12 +23,15 @@ from quarterdeck_ainode.serving.engine_settings import EngineSettings, default_w
 from quarterdeck_ainode.serving.inference_task import Horizon, InferenceTask, Refused, sentence_of
 from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions
 from quarterdeck_ainode.serving.input_checks import check_request, check_statement, check_values
+from quarterdeck_ainode.serving.kept_loads import KeptLoads
 from quarterdeck_ainode.serving.model_options import read_options
 from quarterdeck_ainode.serving.notice_log import NoticeLog
 from quarterdeck_ainode.serving.request_statistics import RequestStatistics
 from quarterdeck_ainode.serving.served_models import ServedModels, UsableModel
 from quarterdeck_ainode.serving.warming import warming_task
 from quarterdeck_api.errors import QuarterdeckError, UsageError
+
+_log = logging.getLogger(__name__)
 
 DEVICE = "cpu"
 
@@ -49,7 +53,7 @@ def open_engine(settings: EngineSettings) -> Engine:
         raise QuarterdeckError(
             f"{settings.data_folder} cannot be used: {error.strerror or error}", "name a folder that can be written to"
         ) from error
-    return LocalEngine(settings, models, _FUNCTIONS)
+    return LocalEngine(settings, models, KeptLoads(settings.data_folder / "loaded.json"), _FUNCTIONS)
 
 
 class LocalEngine:
@@ -59,15 +63,19 @@ class LocalEngine:
         self,
         settings: EngineSettings,
         models: ServedModels,
+        loads: KeptLoads,
         functions: WorkerFunctions,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._models = models
+        self._loads = loads
         self._clock = clock
         self._statistics = RequestStatistics()
         self._notices = NoticeLog(clock)
         self.workers = InferenceWorkers(functions, settings.workers or default_workers(), settings.queue_limit, clock)
+        for name in loads.names:
+            self._load_again(name)
 
     def devices(self) -> Mapping[str, str]:
         """The processor: no model here computes on anything else."""
@@ -86,6 +94,7 @@ class LocalEngine:
         _check_devices(device_ids, AinodeStatus.LOAD_MODEL_FAILED)
         model = self._models.usable(model_id)
         self.workers.keep_warm(model_id, warming_task(model, self._settings.time_unit), _LOAD_WAIT)
+        self._loads.add(model_id)
 
     def unload(self, model_id: str, device_ids: tuple[str, ...]) -> None:
         """Ends what `load` began."""
@@ -95,6 +104,7 @@ class LocalEngine:
             raise EngineError(
                 AinodeStatus.UNLOAD_MODEL_FAILED, f"{model_id} is not loaded; SHOW LOADED MODELS lists what is"
             )
+        self._loads.remove(model_id)
 
     def register(self, model_id: str, uri: str) -> None:
         """Adds a user's model from the specification below a `file://` URI; kept across restarts."""
@@ -104,6 +114,7 @@ class LocalEngine:
         """Forgets a user's model."""
         self._models.delete(model_id)
         self.workers.let_cool(model_id)
+        self._loads.remove(model_id)
         self._statistics.forget(model_id)
 
     def infer(self, request: InferenceRequest) -> NDArray[np.float64]:
@@ -135,6 +146,16 @@ class LocalEngine:
     def close(self) -> None:
         """Ends its workers; requests that are under way fail with a sentence."""
         self.workers.close()
+
+    def _load_again(self, name: str) -> None:
+        """Has workers warm, once they are ready, what was loaded when the node ended."""
+        try:
+            task = warming_task(self._models.usable(name), self._settings.time_unit)
+        except EngineError as error:
+            _log.error("%s was loaded and is not any more: %s", name, error.sentence)
+            self._loads.remove(name)
+        else:
+            self.workers.keep_warm(name, task, 0.0)
 
     def _infer(self, request: InferenceRequest, started: float) -> NDArray[np.float64]:
         model = self._models.usable(request.model_id)

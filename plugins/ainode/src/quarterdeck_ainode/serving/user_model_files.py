@@ -1,13 +1,12 @@
 """Where users' models are kept: one small JSON file each below the data folder, written whole or not at all."""
 
-import contextlib
-import os
 from pathlib import Path
 
 import msgspec
 
 from quarterdeck_ainode.models import model_named
 from quarterdeck_ainode.serving.specifications import LARGEST_SPECIFICATION, ModelSpecification, checked_settings
+from quarterdeck_ainode.serving.whole_files import UNFINISHED, remove_whole, write_whole
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 
 
@@ -17,8 +16,8 @@ class UserModelFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in folder.glob("*.new"):
-            left.unlink()  # Of a write that something cut short.
+        for left in folder.glob(f"*{UNFINISHED}"):
+            left.unlink()
 
     def load(self) -> dict[str, ModelSpecification | str]:
         """Every model by its id; a sentence in the place of one whose file is of no use."""
@@ -26,17 +25,10 @@ class UserModelFiles:
 
     def save(self, model_id: str, specification: ModelSpecification) -> None:
         """Keeps a model; raises QuarterdeckError when the file cannot be written."""
-        path, new = self._path(model_id), self._folder / f"{model_id}.new"
+        path = self._path(model_id)
         try:
-            with new.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(specification)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-            self._sync()
+            write_whole(path, msgspec.json.format(msgspec.json.encode(specification)) + b"\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
             raise QuarterdeckError(
                 f"the model {model_id} cannot be kept in {path}: {error.strerror or error}",
                 "see to the disk of the AINode's machine",
@@ -46,8 +38,7 @@ class UserModelFiles:
         """Forgets a model; raises QuarterdeckError when the file cannot be removed."""
         path = self._path(model_id)
         try:
-            path.unlink(missing_ok=True)
-            self._sync()
+            remove_whole(path)
         except OSError as error:
             raise QuarterdeckError(
                 f"{path} cannot be removed: {error.strerror or error}", "see to the disk of the AINode's machine"
@@ -63,11 +54,3 @@ class UserModelFiles:
             return msgspec.structs.replace(kept, parameters=checked_settings(model_named(kept.base), kept.parameters))
         except (OSError, msgspec.DecodeError, UsageError) as error:
             return f"its file {path} is of no use: {error}; drop the model and create it again"
-
-    def _sync(self) -> None:
-        """Has the folder's entries written to the disk, so that a loss of power forgets nothing that was acknowledged."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
