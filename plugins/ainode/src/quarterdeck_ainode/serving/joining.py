@@ -15,16 +15,13 @@ from quarterdeck_ainode.serving.config_node import (
 from quarterdeck_ainode.serving.node_folder import NodeRecord
 from quarterdeck_api.errors import RefusedError
 
-#: What SHOW AINODES says of a node that answers.
-_RUNNING = "Running"
-
 
 class JoinedAs(Enum):
     """How it came about."""
 
     NEW = "registered"
     BACK = "came back"
-    ADOPTED = "took over the entry of its own address"
+    FOUND = "found itself registered already"
 
 
 class Joined(Struct, frozen=True):
@@ -54,12 +51,13 @@ def join(
     identity: ClusterIdentity,
     record: NodeRecord | None,
     node: NodeRegistration,
-    heard: Callable[[], bool],
+    unsure: bool,
     say: Callable[[str], None],
 ) -> Joined:
     """One trial to join; raises UnreachableError when it is worth another, RefusedError when it is not.
 
-    `heard` says whether the cluster already sends heartbeats to this node: then the entry of its address is its own, and an answer was lost.
+    `unsure` says that a trial before was sent and its answer lost: then an entry of this very address is this node's own. Otherwise it is one
+    that was left behind, perhaps being removed at this moment, and whoever takes that over is removed with it.
     """
 
     def stored(node_id: int) -> NodeRecord:
@@ -76,7 +74,7 @@ def join(
         if refusal.status not in (ConfigStatus.ALREADY_ONE, ConfigStatus.NODE_REFUSED):
             raise
         for node_id, known in nodes.ainodes().items():
-            if known.address == node.address and (known.status != _RUNNING or heard()):
+            if unsure and known.address == node.address:
                 nodes.restart(node_id, identity.id, node)
-                return Joined(stored(node_id), JoinedAs.ADOPTED)
+                return Joined(stored(node_id), JoinedAs.FOUND)
         raise

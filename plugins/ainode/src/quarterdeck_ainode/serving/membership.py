@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 from msgspec import Struct
 
-from quarterdeck_ainode.serving.config_node import ClusterIdentity, ConfigNodes, NodeRegistration
+from quarterdeck_ainode.serving.config_node import ClusterIdentity, ConfigNodes, NodeRegistration, NotReadyError
 from quarterdeck_ainode.serving.joining import JoinedAs, join
 from quarterdeck_ainode.serving.node_folder import NodeFolder
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
@@ -123,7 +123,7 @@ class Membership:
 
     def _join(self) -> bool:
         pause = FIRST_PAUSE
-        told, told_at = "", 0.0
+        told, told_at, unsure = "", 0.0, False
         while not self._ended.is_set():
             try:
                 joined = join(
@@ -131,10 +131,11 @@ class Membership:
                     self._identity,
                     self._folder.read(),
                     self._node,
-                    lambda: self._last_heartbeat() is not None,
+                    unsure,
                     _log.info,
                 )
             except UnreachableError as error:
+                unsure = unsure or not isinstance(error, NotReadyError)
                 if error.message != told or monotonic() - told_at > _TELL_SECONDS:
                     told, told_at = error.message, monotonic()
                     _log.warning("cannot join yet: %s; trying again", error.message)

@@ -178,6 +178,11 @@ class AinodeServer:
             )
 
     def _end_asked(self) -> None:
+        if self.standing.node_id < 0:
+            _log.warning(
+                "told to end as a node that had this address before; this one is none of the cluster yet, and stays"
+            )
+            return
         self._told_to_end.set()
         self.wake()
 
