@@ -231,6 +231,15 @@ def test_the_official_ainode_is_late_and_ignores_parameters() -> None:
     assert (sundial.late, sundial.options) == (False, {"revin": "true", "x": "1"})
 
 
+def test_who_may_not_see_the_models_names_them() -> None:
+    hidden = ClusterFacts(None, None, None, FACTS)
+    [found] = choose(["sundial"], {}, hidden, keep_shift=False)
+    assert isinstance(found, ClusterEntrant)
+    assert not found.late
+    with pytest.raises(UsageError, match="may not see"):
+        choose(["all"], {}, hidden, keep_shift=False)
+
+
 def test_settings_are_read_as_the_models_own() -> None:
     schema = settings_schema(["arima", "sundial", "stray"], Task.FORECAST)
     assert parse_settings(schema, ["arima.order=2,1,1"]) == {"arima.order": [2, 1, 1]}

@@ -20,6 +20,8 @@ COUNT = 200
 VALUES = [round(10 + 5 * np.sin(2 * np.pi * step / 24) + 0.01 * step, 6) for step in range(COUNT)]
 LAST = START + (COUNT - 1) * HOUR
 
+READER_PASSWORD = "only-reads-series-1"
+
 TREE = "plant/series/root.bench.d.temp"
 TABLE = 'plant/series/bench.t.v[dev="a"]'
 
@@ -37,6 +39,7 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
     for i in range(60):
         moment = int((np.datetime64("2015-01", "M") + i).astype("datetime64[ms]").astype(np.int64))
         tree.do(f"INSERT INTO root.bench.monthly(time, sales) VALUES ({moment}, {100 + 10 * (i % 12) + i})")
+    tree.do(f"CREATE USER reader '{READER_PASSWORD}'", "GRANT READ_DATA, READ_SCHEMA ON root.bench.** TO USER reader")
     tree.close()
     table = Sql(found, "table")
     table.do(
@@ -67,8 +70,9 @@ def ainode(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def client(cluster: Cluster, ainode: OwnAinode, make_instance: Callable[..., Any]) -> Any:
-    config = f'[backends.plant]\ntype = "ainode.iotdb"\nnodes = ["{cluster.client_url}"]\n'
-    return make_instance(config, ()).client()
+    nodes = f'type = "ainode.iotdb"\nnodes = ["{cluster.client_url}"]\n'
+    reader = f'[backends.reader]\n{nodes}user = "reader"\npassword = "env:READER_PASSWORD"\n'
+    return make_instance(f"[backends.plant]\n{nodes}{reader}", (), READER_PASSWORD=READER_PASSWORD).client()
 
 
 @pytest.fixture
@@ -380,6 +384,23 @@ def test_choices_and_parameters_are_those_of_the_cluster(client: Any) -> None:
     assert choices("series.forecast", "write_to", "root") == {"root.bench.d.temp_forecast"}
     own = client.call(PARAMETERS, ParametersParams("series.forecast", TREE), 30.0).settings
     assert "arima.order" in own["properties"]
+
+
+def test_who_may_only_read_series_may_forecast_them(client: Any) -> None:
+    data = succeeded(
+        forecast(client, "reader/series/root.bench.d.temp", models=["naive_forecaster"], horizon=3, folds=0)
+    )
+    assert values_of(data, "naive_forecaster") == [pytest.approx(VALUES[-1])] * 3
+    assert [notice for notice in data["notices"] if "may not see whose AINode" in notice]
+    sentence = failed(
+        client,
+        "series.forecast",
+        "reader/series/root.bench.d.temp",
+        models=["naive_forecaster"],
+        horizon=3,
+        write_to="{series}_reader",
+    )
+    assert "803" in sentence
 
 
 def test_without_an_ainode_the_local_engine_still_forecasts(

@@ -89,9 +89,13 @@ def check_limits(rows: int, length: int) -> None:
 def cluster_notices(facts: ClusterFacts, remote: list[ClusterEntrant]) -> tuple[str, ...]:
     """What is to be known before the cluster's models are asked."""
     said: list[str] = []
-    cold = [each.name for each in remote if each.name not in facts.loaded]
+    cold = [each.name for each in remote if facts.loaded is not None and each.name not in facts.loaded]
     if cold:
         said.append(f"not loaded, so the first answer takes longer: {', '.join(cold)} (model.load keeps them ready)")
+    if facts.ours is None and remote:
+        said.append(
+            "this user may not see whose AINode answers: the sktime models of the official one are a step late, and are not corrected here"
+        )
     late = [each.name for each in remote if each.late]
     if late:
         said.append(

@@ -24,17 +24,20 @@ _SKTIME = "sktime"
 
 
 class ClusterFacts(Struct, frozen=True):
-    """What is known of the cluster's models: the catalogue, which ones are loaded, whether the AINode is ours, and what the version has."""
+    """What is known of the cluster's models: the catalogue, which ones are loaded, whether the AINode is ours, and what the version has.
 
-    models: tuple[CatalogueModel, ...]
-    loaded: frozenset[str]
-    ours: bool
+    Each of the first three is None when the user may not see it.
+    """
+
+    models: tuple[CatalogueModel, ...] | None
+    loaded: frozenset[str] | None
+    ours: bool | None
     version: VersionFacts
 
     @property
     def official(self) -> bool:
-        """Whether the official AINode answers."""
-        return not self.ours
+        """Whether the official AINode answers, as far as is known."""
+        return self.ours is False
 
 
 class ClusterEntrant(Struct, frozen=True):
@@ -114,6 +117,8 @@ def known_task(model_id: str) -> Task | None:
 
 def cluster_model(name: str, facts: ClusterFacts) -> CatalogueModel:
     """A model of the cluster that can be used; raises NotFoundError or UsageError."""
+    if facts.models is None:
+        return CatalogueModel(name, "", "", "")  # The AINode knows whether there is one.
     found = next((model for model in facts.models if model.model_id == name), None)
     if found is None:
         known = [model.model_id for model in facts.models]
@@ -148,6 +153,8 @@ def cluster_options(model: CatalogueModel, settings: Mapping[str, Any], facts: C
 
 def _expanded(name: str, facts: ClusterFacts) -> list[str]:
     if name == ALL:
+        if facts.models is None:
+            raise UsageError("this user may not see the cluster's models", "name those that are meant")
         usable = [model.model_id for model in facts.models if model.state in ("active", "")]
         found = [each for each in usable if _TASKS.get(each) is not Task.DETECTION]
         if not found:
