@@ -15,4 +15,4 @@ test:
 	.venv/bin/pytest
 
 bench:
-	for each in startup table steady jobs logs datasets report; do .venv/bin/python benchmarks/$$each.py || exit 1; done
+	for each in startup table steady jobs logs datasets ainode report; do .venv/bin/python benchmarks/$$each.py || exit 1; done

@@ -43,7 +43,7 @@ def _pss(processes: list[psutil.Process]) -> float:
     return sum(each.memory_full_info().pss for each in processes) / 1e6
 
 
-def _others(quarterdeck: str, environment: dict[str, str]) -> list[psutil.Process]:
+def processes_of_instance(quarterdeck: str, environment: dict[str, str]) -> list[psutil.Process]:
     """The runtime of the instance and everything that it has started."""
     argv = [quarterdeck, "runtime", "status", "--json"]
     listed = subprocess.run(argv, env=environment, check=True, capture_output=True, text=True).stdout
@@ -53,7 +53,7 @@ def _others(quarterdeck: str, environment: dict[str, str]) -> list[psutil.Proces
     return [runtime, *runtime.children(recursive=True)]
 
 
-def _watched(session: TerminalSession, others: list[psutil.Process], seconds: float) -> Sample:
+def watched(session: TerminalSession, others: list[psutil.Process], seconds: float) -> Sample:
     """Bytes, processor shares and memory while nothing is typed for so long."""
     settle_end = time.perf_counter() + seconds
     while (left := settle_end - time.perf_counter()) > 0:
@@ -76,14 +76,14 @@ def idle(quarterdeck: str, environment: dict[str, str], seconds: float) -> Sampl
     """The console on its deck, with the embedded backends."""
     with TerminalSession([quarterdeck], environment) as session:
         session.wait_for_output(r"ainode +[^ -~]+ +ready|ainode +[^ -~]+", 60)
-        return _watched(session, _others(quarterdeck, environment), seconds)
+        return watched(session, processes_of_instance(quarterdeck, environment), seconds)
 
 
 def idle_program(argv: list[str], environment: dict[str, str], ready: str, seconds: float) -> Sample:
     """Another program that nobody touches."""
     with TerminalSession(argv, environment) as session:
         session.wait_for_output(ready, 60)
-        return _watched(session, session.process().children(recursive=True), seconds)
+        return watched(session, session.process().children(recursive=True), seconds)
 
 
 def changes(quarterdeck: str, environment: dict[str, str], count: int) -> list[Sample]:
