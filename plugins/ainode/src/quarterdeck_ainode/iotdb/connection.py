@@ -44,6 +44,7 @@ class Connection(TTransportBase, CReadableTransport):
         self._out = bytearray()
         self._in = BytesIO()
         self._sent = False
+        self._answered = False
 
     def start_exchange(self, timeout: float) -> None:
         """From now on a request is written and its answer read, within `timeout` seconds in all."""
@@ -51,6 +52,7 @@ class Connection(TTransportBase, CReadableTransport):
         self._out.clear()
         self._in = BytesIO()
         self._sent = False
+        self._answered = False
 
     @property
     def sent(self) -> bool:
@@ -116,7 +118,7 @@ class Connection(TTransportBase, CReadableTransport):
         """Up to `sz` bytes of the answer."""
         found = self._in.read(sz)
         if not found and sz:
-            self._in = BytesIO(self._frame())
+            self._read_answer()
             found = self._in.read(sz)
         return found
 
@@ -124,7 +126,7 @@ class Connection(TTransportBase, CReadableTransport):
         """Exactly `sz` bytes of the answer."""
         found = self._in.read(sz)
         while len(found) < sz:
-            self._in = BytesIO(self._frame())
+            self._read_answer()
             found += self._in.read(sz - len(found))
         return found
 
@@ -134,11 +136,16 @@ class Connection(TTransportBase, CReadableTransport):
         return self._in
 
     def cstringio_refill(self, partialread: bytes, reqlen: int) -> BytesIO:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Called by thrift's compiled decoder at the end of what was read: an answer is one frame, so this one is broken."""
-        if self._in.getbuffer().nbytes:
-            raise ConnectionFault("its answer ends too early", sent=self._sent)
-        self._in = BytesIO(partialread + self._frame())
+        """Called by thrift's compiled decoder when it needs `reqlen` bytes, of which it has `partialread`."""
+        self._read_answer(partialread)
         return self._in
+
+    def _read_answer(self, before: bytes = b"") -> None:
+        """Reads the frame of this exchange; an answer is one frame, so one that needs another is broken."""
+        if self._answered:
+            raise ConnectionFault("its answer ends too early", sent=self._sent)
+        self._answered = True
+        self._in = BytesIO(before + self._frame())
 
     def _frame(self) -> bytes:
         [size] = struct.unpack("!i", self._receive(4))
