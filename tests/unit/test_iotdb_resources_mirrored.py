@@ -252,6 +252,8 @@ def test_two_backends_of_one_cluster_are_found() -> None:
     twins.say("plant", "id-1")
     twins.say("other", "id-2")
     assert twins.of("plant") == []
+    twins.say("again", "10.0.0.5:6667")
+    assert twins.of("plant") == []
     twins.say("again", "id-1")
     assert twins.of("plant") == ["again"] and twins.of("nobody") == []
     assert "again are the same cluster" in codes(look(), ("again",))["iotdb.same-cluster"].sentence

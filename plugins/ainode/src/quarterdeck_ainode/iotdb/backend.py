@@ -57,6 +57,7 @@ class IotdbBackend:
 
     def watch(self, context: WatchContext) -> None:
         """Looks at the cluster again and again."""
+        OPEN.say(self.name, *self.settings.nodes)
         snapshot = Snapshot(
             self.name, self.client, self.looking, self.reachability, self.own, OPEN, context, self.prober.while_watched
         )

@@ -19,7 +19,8 @@ from quarterdeck_api.resources import Resource
 _COUNTING_SECONDS = 2.0
 #: Tables whose columns get statistics on one page: each costs a statement.
 _TABLES_OF_A_PAGE = 4
-_NO_TABLE = 550
+#: What the server answers when there is no such table, and no such database.
+_NO_TABLE = (550, 500)
 
 
 class TableColumn(Struct, frozen=True):
@@ -169,7 +170,7 @@ def columns_of(client: IotdbClient, table: TableName) -> tuple[TableColumn, ...]
     try:
         found = client.rows(statement, dialect=Dialect.TABLE)
     except IotdbError as error:
-        if error.status != _NO_TABLE:
+        if error.status not in _NO_TABLE:
             raise
         raise NotFoundError(
             f"there is no table {table.name}", "see the tables of the cluster: `quarterdeck get table`"

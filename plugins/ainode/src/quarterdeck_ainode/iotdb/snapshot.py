@@ -78,10 +78,10 @@ class Snapshot:
             return
         self._identified = True
         try:
-            [found, *_] = self._client.rows("SHOW CLUSTERID").column("ClusterId")
-        except (IotdbError, ValueError):
-            return  # An old version does not tell; then nothing is said of backends that are the same cluster.
-        self._twins.say(self._name, str(found))
+            found = [str(each) for each in self._client.rows("SHOW CLUSTERID").column("ClusterId")]
+        except IotdbError:
+            found = []  # Not every version tells, nor every user may ask; the endpoints have to do.
+        self._twins.say(self._name, *found)
 
     def _samples(self, look: ClusterLook) -> list[MetricSample]:
         now = self._wall_clock()
