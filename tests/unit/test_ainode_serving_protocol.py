@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.protocol.TCompactProtocol import TCompactProtocol
+from thrift.protocol.TProtocol import TProtocolBase
 from thrift.Thrift import TApplicationException, TMessageType, TType
 from thrift.transport.TTransport import TMemoryBuffer
 
@@ -104,17 +106,28 @@ def test_every_method_of_the_definition_is_there() -> None:
         assert METHODS[name].request is (_STRUCTS[request] if request else None)
 
 
-def call_frame(name: str, request: RpcStruct | None, number: int = -1, kind: int = TMessageType.CALL) -> bytes:
+def call_frame(
+    name: str,
+    request: RpcStruct | None,
+    number: int = -1,
+    kind: int = TMessageType.CALL,
+    protocol_type: type[TProtocolBase] = TBinaryProtocol,
+) -> bytes:
     buffer = TMemoryBuffer()
-    protocol = TBinaryProtocol(buffer)
+    protocol = protocol_type(buffer)
     protocol.writeMessageBegin(name, kind, 7)
+    protocol.writeStructBegin("args")
     if request is not None:
         protocol.writeFieldBegin("req", TType.STRUCT, number)
         request.write(protocol)
+        protocol.writeFieldEnd()
     protocol.writeFieldStop()
+    protocol.writeStructEnd()
+    protocol.writeMessageEnd()
     return buffer.getvalue()
 
 
+_PROTOCOLS = (TBinaryProtocol, TCompactProtocol)
 _SAMPLES = {
     "stopAINode": None,
     "getAIHeartbeat": messages.HeartbeatRequest(2**62, True),
@@ -133,20 +146,24 @@ _SAMPLES = {
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("number", [-1, 1])
-def test_calls_are_read(name: str, number: int) -> None:
-    frame = call_frame(name, _SAMPLES[name], number)
+@pytest.mark.parametrize("protocol", _PROTOCOLS)
+def test_calls_are_read(name: str, number: int, protocol: type[TProtocolBase]) -> None:
+    frame = call_frame(name, _SAMPLES[name], number, protocol_type=protocol)
     call = decode_call(frame)
     assert (call.method, call.sequence, call.request) == (METHODS[name], 7, _SAMPLES[name])
     assert method_of(frame) is METHODS[name]
 
 
-def test_an_answer_comes_back_as_it_was() -> None:
-    call = decode_call(call_frame("showLoadedModels", messages.LoadedModelsRequest([])))
+@pytest.mark.parametrize("protocol_type", _PROTOCOLS)
+def test_an_answer_comes_back_as_it_was(protocol_type: type[TProtocolBase]) -> None:
+    asked = call_frame("showLoadedModels", messages.LoadedModelsRequest([]), protocol_type=protocol_type)
+    call = decode_call(asked)
     answer = messages.LoadedModelsAnswer(messages.Status(200), {"cpu": {"arima": 2}, "0": {}})
     data = encode_answer(call, answer)
     assert int.from_bytes(data[:4], "big") == len(data) - 4
-    protocol = TBinaryProtocol(TMemoryBuffer(data[4:]))
+    protocol = protocol_type(TMemoryBuffer(data[4:]))
     assert protocol.readMessageBegin() == ("showLoadedModels", TMessageType.REPLY, 7)
+    protocol.readStructBegin()
     assert protocol.readFieldBegin()[1:] == (TType.STRUCT, 0)
     assert messages.LoadedModelsAnswer.read(protocol) == answer
 
@@ -235,16 +252,18 @@ def test_structures_within_structures_without_end_are_refused() -> None:
         decode_call(protocol.trans.getvalue())
 
 
-@given(st.binary(max_size=400))
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    method_of(data)
+@given(st.sampled_from([b"", b"\x82", b"\x82\x21", b"\x80\x01\x00\x01"]), st.binary(max_size=400))
+def test_any_bytes_are_refused(head: bytes, data: bytes) -> None:
+    method_of(head + data)
     with pytest.raises(MalformedCallError):
-        decode_call(data)
+        decode_call(head + data)
 
 
-@given(st.sampled_from(sorted(METHODS)), st.data())
-def test_a_call_with_wrong_bytes_is_read_or_refused(name: str, data: st.DataObject) -> None:
-    frame = bytearray(call_frame(name, _SAMPLES[name]))
+@given(st.sampled_from(sorted(METHODS)), st.sampled_from(_PROTOCOLS), st.data())
+def test_a_call_with_wrong_bytes_is_read_or_refused(
+    name: str, protocol_type: type[TProtocolBase], data: st.DataObject
+) -> None:
+    frame = bytearray(call_frame(name, _SAMPLES[name], protocol_type=protocol_type))
     for _ in range(data.draw(st.integers(1, 4))):
         frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(frame)))

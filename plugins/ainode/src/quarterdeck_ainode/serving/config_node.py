@@ -19,6 +19,7 @@ from iotdb.thrift.confignode.ttypes import (
 )
 from msgspec import Struct
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.protocol.TCompactProtocol import TCompactProtocol
 from thrift.Thrift import TException
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TSSLSocket import TSSLSocket
@@ -85,13 +86,21 @@ class NodeRefusedError(RefusedError):
 
 
 class ConfigNodes:
-    """The ConfigNodes of one cluster; for one thread. The leader is remembered from call to call."""
+    """The ConfigNodes of one cluster; for one thread. The leader is remembered from call to call.
+
+    `compact` is for clusters with `cn_rpc_thrift_compression_enable`, whose ConfigNodes read nothing but thrift's compact protocol.
+    """
 
     def __init__(
-        self, seeds: Sequence[Address], tls: ssl.SSLContext | None = None, seconds: float = ANSWER_SECONDS
+        self,
+        seeds: Sequence[Address],
+        tls: ssl.SSLContext | None = None,
+        compact: bool = False,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._seeds = tuple(dict.fromkeys(seeds))
         self._tls = tls
+        self._protocol = TCompactProtocol if compact else TBinaryProtocol
         self._seconds = seconds
         self._leader: Address | None = None
 
@@ -200,7 +209,7 @@ class ConfigNodes:
         transport = TFramedTransport(connection)
         transport.open()
         try:
-            yield Client(TBinaryProtocol(transport))
+            yield Client(self._protocol(transport))
         finally:
             transport.close()
 

@@ -23,7 +23,7 @@ def deregister(parameters: ServerParameters) -> str:
             f"{path} is the data folder of no node that has joined a cluster", "name the folder with --data"
         )
     seeds = (*config_node_addresses(parameters.config_node), *record.config_nodes)
-    nodes = ConfigNodes(seeds, tls_contexts(parameters).connecting)
+    nodes = ConfigNodes(seeds, tls_contexts(parameters).connecting, parameters.compact)
     if record.node_id not in nodes.ainodes():
         forget_record(path)
         return f"the cluster {record.cluster_name} does not have node {record.node_id} any more; its id is forgotten"

@@ -61,12 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     properties = msgspec.json.schema(ServerParameters)["$defs"][ServerParameters.__name__]["properties"]
     for name, schema in properties.items():
         default = schema.get("default")
-        shown = f" (default: {default})" if default not in (None, "") else ""
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            action="append" if name == "config_node" else "store",
-            help=schema.get("description", "") + shown,
-        )
+        shown = f" (default: {default})" if default not in (None, "", False) else ""
+        option, text = "--" + name.replace("_", "-"), schema.get("description", "") + shown
+        if schema.get("type") == "boolean":
+            parser.add_argument(option, action="store_true", default=None, help=text)
+        else:
+            parser.add_argument(option, action="append" if name == "config_node" else "store", help=text)
     parser.add_argument("--wait", type=float, default=60.0, help="seconds to wait for the cluster; 0: for ever (60)")
     parser.add_argument("--deregister", action="store_true", help="take the node of the data folder out of its cluster")
     return parser

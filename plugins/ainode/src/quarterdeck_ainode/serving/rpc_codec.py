@@ -1,11 +1,13 @@
 """One frame of the protocol to a call, and an answer to a frame: pure, bounded, and nothing in it trusts the other side.
 
-Framed TBinaryProtocol: four bytes of length (rpc_server.py reads them), then a message.
+A frame is four bytes of length (rpc_server.py reads them), then a message in thrift's binary protocol. Clusters with
+`dn_rpc_thrift_compression_enable` write the compact one instead; its first byte tells, and the answer is written alike.
 """
 
 from msgspec import Struct
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
-from thrift.protocol.TProtocol import TProtocolException
+from thrift.protocol.TCompactProtocol import TCompactProtocol
+from thrift.protocol.TProtocol import TProtocolBase, TProtocolException
 from thrift.Thrift import TApplicationException, TMessageType, TType
 from thrift.transport.TTransport import TMemoryBuffer, TTransportException
 
@@ -18,7 +20,20 @@ MOST_ELEMENTS = 10_000
 #: A method's name is looked for in so many bytes; the longest of ours has 16.
 _LONGEST_NAME = 64
 _STRICT_VERSION = 0x8001
+_COMPACT = bytes([TCompactProtocol.PROTOCOL_ID])
 _ARGUMENT_NUMBERS = (-1, 1)
+#: What the library raises for bytes that it cannot read; its compact protocol uses assertions and tables for that too.
+_UNREADABLE = (
+    TProtocolException,
+    TTransportException,
+    EOFError,
+    UnicodeDecodeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    LookupError,
+    RecursionError,
+)
 
 
 class MalformedCallError(Exception):
@@ -35,10 +50,13 @@ class Call(Struct, frozen=True):
     method: RpcMethod
     sequence: int
     request: RpcStruct | None
+    compact: bool = False
 
 
 def method_of(frame: bytes) -> RpcMethod | None:
     """The method that a frame calls, found without reading the rest; None when it cannot be told."""
+    if frame[:1] == _COMPACT:
+        return _compact_method(frame)
     if len(frame) < 8 or int.from_bytes(frame[:2], "big") != _STRICT_VERSION:
         return None
     length = int.from_bytes(frame[4:8], "big")
@@ -49,47 +67,57 @@ def method_of(frame: bytes) -> RpcMethod | None:
 
 def decode_call(frame: bytes) -> Call:
     """Reads a call; raises MalformedCallError for everything else, whatever the bytes are."""
-    protocol = TBinaryProtocol(
-        TMemoryBuffer(frame),
-        strictRead=True,
-        string_length_limit=len(frame),
-        container_length_limit=min(len(frame), MOST_ELEMENTS),
-    )
+    compact = frame[:1] == _COMPACT
+    protocol = _reading(frame, compact)
     try:
         name, kind, sequence = protocol.readMessageBegin()
-    except (TProtocolException, TTransportException, EOFError, UnicodeDecodeError) as error:
-        raise MalformedCallError(f"what arrived is no call of thrift's binary protocol ({_told(error)})") from error
+    except _UNREADABLE as error:
+        raise MalformedCallError(f"what arrived is no call of thrift's protocols ({_told(error)})") from error
     method = METHODS.get(name)
     if method is None:
         sentence = f"there is no method {name[:_LONGEST_NAME]!r} in the service of an AINode of IoTDB 2.0.10"
         raise MalformedCallError(
-            sentence, encode_failure(name[:_LONGEST_NAME], sequence, TApplicationException.UNKNOWN_METHOD, sentence)
+            sentence,
+            encode_failure(name[:_LONGEST_NAME], sequence, TApplicationException.UNKNOWN_METHOD, sentence, compact),
         )
     if kind != TMessageType.CALL:
         sentence = f"{name} arrived as a message of type {kind}, and only calls are answered"
         raise MalformedCallError(
-            sentence, encode_failure(name, sequence, TApplicationException.INVALID_MESSAGE_TYPE, sentence)
+            sentence, encode_failure(name, sequence, TApplicationException.INVALID_MESSAGE_TYPE, sentence, compact)
         )
     try:
-        return Call(method, sequence, _request(protocol, method))
-    except (
-        TProtocolException,
-        TTransportException,
-        EOFError,
-        UnicodeDecodeError,
-        TypeError,
-        ValueError,
-        RecursionError,
-    ) as error:
+        return Call(method, sequence, _request(protocol, method), compact)
+    except _UNREADABLE as error:
         sentence = f"the request of {name} cannot be read: {_told(error)}"
         raise MalformedCallError(
-            sentence, encode_failure(name, sequence, TApplicationException.PROTOCOL_ERROR, sentence)
+            sentence, encode_failure(name, sequence, TApplicationException.PROTOCOL_ERROR, sentence, compact)
         ) from error
 
 
-def _request(protocol: TBinaryProtocol, method: RpcMethod) -> RpcStruct | None:
+def _reading(frame: bytes, compact: bool) -> TBinaryProtocol | TCompactProtocol:
+    buffer, most = TMemoryBuffer(frame), min(len(frame), MOST_ELEMENTS)
+    if compact:
+        return TCompactProtocol(buffer, string_length_limit=len(frame), container_length_limit=most)
+    return TBinaryProtocol(buffer, strictRead=True, string_length_limit=len(frame), container_length_limit=most)
+
+
+def _writing(buffer: TMemoryBuffer, compact: bool) -> TProtocolBase:
+    return TCompactProtocol(buffer) if compact else TBinaryProtocol(buffer)
+
+
+def _compact_method(frame: bytes) -> RpcMethod | None:
+    """The method of a compact message: two bytes, a sequence of up to five, the name's length, the name."""
+    at = 2
+    while at < min(len(frame), 7) and frame[at] & 0x80:
+        at += 1
+    length = int.from_bytes(frame[at + 1 : at + 2], "big")
+    return METHODS.get(frame[at + 2 : at + 2 + length].decode("ascii", "replace")) if length <= _LONGEST_NAME else None
+
+
+def _request(protocol: TBinaryProtocol | TCompactProtocol, method: RpcMethod) -> RpcStruct | None:
     """The one argument of a method. IoTDB's own definition leaves its number out, which makes it -1; 1 is what others would write."""
     found: RpcStruct | None = None
+    protocol.readStructBegin()
     while True:
         _name, kind, number = protocol.readFieldBegin()
         if kind == TType.STOP:
@@ -98,6 +126,9 @@ def _request(protocol: TBinaryProtocol, method: RpcMethod) -> RpcStruct | None:
             found = method.request.read(protocol)
         else:
             protocol.skip(kind)
+        protocol.readFieldEnd()
+    protocol.readStructEnd()
+    protocol.readMessageEnd()
     if method.request is not None and found is None:
         raise ValueError("its argument is missing")
     return found
@@ -106,20 +137,25 @@ def _request(protocol: TBinaryProtocol, method: RpcMethod) -> RpcStruct | None:
 def encode_answer(call: Call, answer: RpcStruct) -> bytes:
     """The frame that answers a call, with its length in front."""
     buffer = TMemoryBuffer()
-    protocol = TBinaryProtocol(buffer)
+    protocol = _writing(buffer, call.compact)
     protocol.writeMessageBegin(call.method.name, TMessageType.REPLY, call.sequence)
+    protocol.writeStructBegin("result")
     protocol.writeFieldBegin("success", TType.STRUCT, 0)
     answer.write(protocol)
+    protocol.writeFieldEnd()
     protocol.writeFieldStop()
+    protocol.writeStructEnd()
+    protocol.writeMessageEnd()
     return _framed(buffer)
 
 
-def encode_failure(name: str, sequence: int, kind: int, sentence: str) -> bytes:
+def encode_failure(name: str, sequence: int, kind: int, sentence: str, compact: bool = False) -> bytes:
     """The frame that says that a call itself was wrong, with its length in front."""
     buffer = TMemoryBuffer()
-    protocol = TBinaryProtocol(buffer)
+    protocol = _writing(buffer, compact)
     protocol.writeMessageBegin(name, TMessageType.EXCEPTION, sequence)
     TApplicationException(kind, sentence).write(protocol)
+    protocol.writeMessageEnd()
     return _framed(buffer)
 
 

@@ -62,9 +62,8 @@ class AinodeServer:
         self._contexts: TlsContexts = tls_contexts(parameters)
         seeds = config_node_addresses(parameters.config_node)
         self._record: NodeRecord | None = folder.read()
-        self._nodes = ConfigNodes(
-            (*seeds, *(self._record.config_nodes if self._record else ())), self._contexts.connecting
-        )
+        known = self._record.config_nodes if self._record else ()
+        self._nodes = ConfigNodes((*seeds, *known), self._contexts.connecting, parameters.compact)
         self._told_to_end = threading.Event()
         self._changes = threading.Condition()
         self._engine: Engine | None = None

@@ -38,6 +38,7 @@ class ServerParameters(Struct, frozen=True, kw_only=True):
     trust: Annotated[
         str, Meta(description="Folders from which CREATE MODEL may read specifications, with commas between them.")
     ] = ""
+    compact: Annotated[bool, Meta(description="The ConfigNodes have cn_rpc_thrift_compression_enable=true.")] = False
     certificate: Annotated[
         str, Meta(description="This node's certificate (PEM); switches TLS on in both directions.")
     ] = ""
@@ -67,6 +68,7 @@ class DeregisterParameters(Struct, frozen=True, kw_only=True):
         "127.0.0.1:10710"
     )
     data: Annotated[str, Meta(description="The node's data folder; empty: the one for that cluster.")] = ""
+    compact: Annotated[bool, Meta(description="The ConfigNodes have cn_rpc_thrift_compression_enable=true.")] = False
     certificate: Annotated[str, Meta(description="This node's certificate (PEM), when the cluster uses TLS.")] = ""
     key: Annotated[str, Meta(description="Its private key (PEM); empty: it is in the certificate's file.")] = ""
     authority: Annotated[str, Meta(description="Certificates of the authority (PEM).")] = ""
