@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -28,17 +29,26 @@ from quarterdeck_ainode.iotdb.workbench.judging import possible_folds
 from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
 from quarterdeck_ainode.iotdb.workbench.statements import Range
-from quarterdeck_ainode.iotdb.workbench.targets import plan_target, require_overwrite, write, write_statements
+from quarterdeck_ainode.iotdb.workbench.targets import (
+    begin,
+    begun,
+    plan_target,
+    require_overwrite,
+    write,
+    write_statements,
+)
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
 from quarterdeck_ainode.iotdb.workbench.writing import forecast_of
 from quarterdeck_ainode.models import Task
 from quarterdeck_api.errors import (
     NotFoundError,
     QuarterdeckError,
+    UnknownOutcomeError,
     UnreachableError,
     UnsupportedError,
     UsageError,
 )
+from quarterdeck_api.jobs import JobContext
 from quarterdeck_api.parameters import parse_settings, validate
 
 HOUR = 3_600_000
@@ -441,6 +451,42 @@ def test_every_value_is_written_exactly_and_once(found: list[float], times_over:
         _, _, rest = statement.text.partition(" VALUES ")
         written += [(int(a), float(b)) for a, b in (part.split(", ") for part in rest[1:-1].split("), ("))]
     assert written == list(zip(times.tolist(), values, strict=True))
+
+
+class KeepingContext:
+    """As much of a job's context as keeping a checkpoint needs."""
+
+    def __init__(self, checkpoint: object = None) -> None:
+        self.spec = SimpleNamespace(checkpoint=checkpoint)
+
+    def checkpoint(self, value: object) -> None:
+        self.spec = SimpleNamespace(checkpoint=value)
+
+
+def test_an_attempt_knows_that_the_one_before_has_begun_to_write() -> None:
+    first = KeepingContext()
+    assert not begun(cast("JobContext", first), "root.plant.d.x")
+    begin(cast("JobContext", first), "root.plant.d.x")
+    second = cast("JobContext", KeepingContext(first.spec.checkpoint))
+    assert begun(second, "root.plant.d.x")
+    assert not begun(second, "root.plant.d.y")
+
+
+def test_a_lost_answer_says_that_writing_again_does_no_harm() -> None:
+    class Losing(ScriptedClient):
+        def execute(self, statement: str, **_: Any) -> None:
+            raise UnknownOutcomeError("lost", "look")
+
+    client = Losing(
+        {
+            "SHOW DEVICES": rows(columns=("Device", "IsAligned")),
+            "SHOW TIMESERIES": rows(columns=("Timeseries", "DataType")),
+        }
+    )
+    target = plan_target(client.client, "root.plant.d.x", TREE, AHEAD)
+    with pytest.raises(UnknownOutcomeError) as lost:
+        write(client.client, target, [1.0, 2.0])
+    assert "--overwrite" in lost.value.remedy
 
 
 # Kept forecasts

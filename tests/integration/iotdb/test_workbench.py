@@ -1,5 +1,6 @@
 """The workbench on a real cluster with our AINode: forecasts side by side, written back, labelled, saved, scheduled; the real runtime does it."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,14 @@ import pytest
 
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Sql
+from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel
+from quarterdeck_ainode.iotdb.series import TreeSeries
+from quarterdeck_ainode.iotdb.settings import IotdbSettings
+from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
+from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
+from quarterdeck_ainode.iotdb.workbench.statements import Range
+from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
 from quarterdeck_api.jobs import JobState
 
@@ -384,6 +393,31 @@ def test_choices_and_parameters_are_those_of_the_cluster(client: Any) -> None:
     assert choices("series.forecast", "write_to", "root") == {"root.bench.d.temp_forecast"}
     own = client.call(PARAMETERS, ParametersParams("series.forecast", TREE), 30.0).settings
     assert "arima.order" in own["properties"]
+
+
+def test_the_official_nodes_late_step_is_left_out(cluster: Cluster, ainode: OwnAinode) -> None:
+    """With `horizon=ainode` our AINode answers as the official one does: the first value is the last row's own, all are float32."""
+    client = IotdbClient(IotdbSettings((cluster.client_url,)))
+    try:
+        window = read_window(client, TreeSeries("root.bench.d.temp"), 100, Range(), drop_nulls=False, address=TREE)
+        model = CatalogueModel("holtwinters", "sktime", "builtin", "active")
+
+        def values(options: dict[str, str], *, late: bool, horizon: int) -> list[float]:
+            entrant = ClusterEntrant("holtwinters", model, options, late)
+            made = forecast_in_cluster(
+                client, entrant, window, slice(0, 100), horizon, time.perf_counter, drop_nulls=False, targets="targets"
+            )
+            assert made.failure is None, made.failure
+            assert made.prediction is not None
+            return made.prediction.values.tolist()
+
+        official = {"horizon": "ainode"}
+        raw = values(official, late=False, horizon=7)
+        assert values(official, late=True, horizon=6) == raw[1:]
+        plain = values({"trend": "none", "seasonal": "none"}, late=False, horizon=6)
+        assert raw[1:] == pytest.approx(plain, rel=1e-4)
+    finally:
+        client.close()
 
 
 def test_who_may_only_read_series_may_forecast_them(client: Any) -> None:

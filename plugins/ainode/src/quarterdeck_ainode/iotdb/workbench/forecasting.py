@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from quarterdeck_ainode.iotdb.backend import IotdbBackend
 from quarterdeck_ainode.iotdb.workbench.asked import AskedForecast, asked_forecast
 from quarterdeck_ainode.iotdb.workbench.forecast_result import (
@@ -35,7 +37,7 @@ from quarterdeck_ainode.iotdb.workbench.forecast_result import (
 from quarterdeck_ainode.iotdb.workbench.parameters import BEST, SeriesForecastParameters
 from quarterdeck_ainode.iotdb.workbench.running import carry_out
 from quarterdeck_ainode.iotdb.workbench.saving import keep_dataset
-from quarterdeck_ainode.iotdb.workbench.targets import target_blocks, write
+from quarterdeck_ainode.iotdb.workbench.targets import begin, begun, target_blocks, write
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_ainode.result_files import write_files, write_table
 from quarterdeck_api.documents import Block
@@ -49,6 +51,8 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter) -> 
     wanted = asked_parameters(spec, SeriesForecastParameters)
     backend = opened(context)
     context.step("read")
+    if wanted.write_to and begun(context, wanted.write_to):
+        wanted = replace(wanted, overwrite=True)
     asked = asked_forecast(backend.client, spec.address, wanted, spec.settings)
     window = asked.course.window
     context.log(f"read {len(window.times)} rows of {window.series.name}: {window.statement.text}")
@@ -64,7 +68,7 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter) -> 
     write_files(context, "forecast", "Forecast", forecast_columns(made), data, document)
     write_table(context, "history", "Rows that were used", history_columns(made))
     data["saved"] = _save(context, made, wanted)
-    written, blocks = _write_back(context, backend, asked, made, model)
+    written, blocks = _write_back(context, backend, asked, made, model, wanted.write_to)
     data["written"] = written
     context.progress(1.0, "done")
     return JobValue(data, forecast_document(made, *blocks))
@@ -127,7 +131,7 @@ def _save(context: JobContext, made: SeriesForecast, wanted: SeriesForecastParam
 
 
 def _write_back(
-    context: JobContext, backend: IotdbBackend, asked: AskedForecast, made: SeriesForecast, model: str
+    context: JobContext, backend: IotdbBackend, asked: AskedForecast, made: SeriesForecast, model: str, name: str
 ) -> tuple[dict[str, Any] | None, tuple[Block, ...]]:
     """Writes the forecast of a model to the target, when there is one; what was written as data and as blocks."""
     target = asked.target
@@ -137,6 +141,7 @@ def _write_back(
     context.raise_if_cancelled()
     context.step("write back")
     context.log(f"writing {len(values)} points of {model} to {target.series.name}, {target.existing} of them replaced")
+    begin(context, name)
     write(backend.client, target, values)
     written = {
         "target": target.series.name,

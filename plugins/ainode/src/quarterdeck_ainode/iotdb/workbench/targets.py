@@ -18,7 +18,8 @@ from quarterdeck_ainode.iotdb.workbench.window import data_type_of, table_column
 from quarterdeck_ainode.result_files import read_times
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.documents import Block, Fact, FactsBlock, TableBlock, TextBlock
-from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UnknownOutcomeError, UsageError
+from quarterdeck_api.jobs import JobContext
 
 #: Rows of one INSERT.
 ROWS_A_STATEMENT = 500
@@ -28,6 +29,8 @@ _SHOWN = 10
 
 #: More times of a target than this are not compared one by one: all of them count as replaced.
 _MOST_COMPARED = 100_000
+
+_WRITING = "writing"
 
 _KEEPS_FRACTIONS = ("DOUBLE", "FLOAT")
 
@@ -80,9 +83,24 @@ def write_statements(target: Target, values: Sequence[float]) -> tuple[Statement
 
 
 def write(client: IotdbClient, target: Target, values: Sequence[float]) -> None:
-    """Makes what is missing and writes the values, once."""
+    """Makes what is missing and writes the values, once; raises UnknownOutcomeError when an answer was lost."""
     for statement in (*target.making, *write_statements(target, values)):
-        client.execute(statement.text, dialect=statement.dialect)
+        try:
+            client.execute(statement.text, dialect=statement.dialect)
+        except UnknownOutcomeError as error:
+            raise UnknownOutcomeError(
+                error.message, "do it again with --overwrite: the same points are written, and none is there twice"
+            ) from error
+
+
+def begun(context: JobContext, target: str) -> bool:
+    """Whether an earlier attempt of the job has begun to write to a target: what is there may be its own."""
+    return context.spec.checkpoint == {_WRITING: target}
+
+
+def begin(context: JobContext, target: str) -> None:
+    """Keeps, for later attempts, that writing begins."""
+    context.checkpoint({_WRITING: target})
 
 
 def target_blocks(target: Target, values: Sequence[float], unit: TimeUnit, title: str) -> tuple[Block, ...]:

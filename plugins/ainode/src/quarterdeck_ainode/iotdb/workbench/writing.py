@@ -21,6 +21,8 @@ from quarterdeck_ainode.iotdb.workbench.forecasting import opened
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times
 from quarterdeck_ainode.iotdb.workbench.parameters import BEST, WriteForecastParameters
 from quarterdeck_ainode.iotdb.workbench.targets import (
+    begin,
+    begun,
     plan_target,
     require_overwrite,
     target_blocks,
@@ -78,11 +80,12 @@ def run(context: JobContext) -> JobValue:
         "statements": [each.text for each in statements],
     }
     if not wanted.preview:
-        require_overwrite(target, wanted.overwrite)
+        require_overwrite(target, wanted.overwrite or begun(context, wanted.target))
         context.raise_if_cancelled()
         context.step("write")
         for statement in statements:
             context.log(statement.text)
+        begin(context, wanted.target)
         write(client, target, kept.values)
     title = (
         f"Would be written: the forecast of {kept.model}"
