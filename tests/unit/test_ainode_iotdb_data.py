@@ -24,7 +24,7 @@ from quarterdeck_ainode.iotdb.data.reading import (
     read_extent,
     require_finite,
 )
-from quarterdeck_ainode.iotdb.data.sources import parse_table, parse_tags, source_at
+from quarterdeck_ainode.iotdb.data.sources import parse_table, parse_tags, source_at, tags_text
 from quarterdeck_ainode.iotdb.data.spans import asked_span, dataset_span
 from quarterdeck_ainode.iotdb.data.statements import (
     Source,
@@ -278,6 +278,8 @@ def test_rows_of_a_table_are_those_of_one_device() -> None:
     with pytest.raises(UsageError, match="several devices") as several:
         source_at(server, "plant/table/p.t")
     assert several.value.remedy == "name one of them: --tags site=n,press=1"
+    assert "(site=n,press=1; site=n,press=2; site=s,press=1 and others)" in several.value.message
+    assert tags_text({"a": "x, y", "b": "z"}) == '["a=x, y", "b=z"]'
     found = source_at(server, "plant/table/p.t", (), ("site=n", "press=1"))
     assert (found.time, found.tags) == ('"ts"', (("Site", "n"), ("press", "1")))
     assert found.columns == (SourceColumn("v", '"v"', DOUBLE),)

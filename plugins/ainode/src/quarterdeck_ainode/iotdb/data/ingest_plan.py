@@ -8,7 +8,7 @@ from msgspec import Struct
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import read_extent
-from quarterdeck_ainode.iotdb.data.sources import bare, device_columns, parse_tags, table_columns
+from quarterdeck_ainode.iotdb.data.sources import bare, device_columns, parse_tags, table_columns, tags_text
 from quarterdeck_ainode.iotdb.data.statements import (
     Source,
     SourceColumn,
@@ -132,7 +132,7 @@ def _table_plan(
     if left:
         raise UsageError(
             f"{database}.{table} has the tag{'s' * (len(left) > 1)} {', '.join(left)}, which the rows need too",
-            " ".join(f"--tags {tag}=VALUE" for tag in left),
+            f"give them all: --tags {tags_text({**tags, **dict.fromkeys(left, 'VALUE')})}",
             address,
         )
     fields = [by_case.get(column.lower()) for column in columns]

@@ -1,5 +1,6 @@
 """From an address in a cluster to what can be read there: the columns that hold numbers, and the one device whose rows they are."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
@@ -148,15 +149,22 @@ def _require_one_device(client: IotdbClient, table: str, tags: tuple[tuple[str, 
     if len(found.values) < 2:
         return
     named = [
-        ",".join(f"{name}={cell}" for name, cell in zip(found.columns, row, strict=True))
+        {name: str(cell) for name, cell in zip(found.columns, row, strict=True) if cell is not None}
         for row in found.values[:_DEVICES_SHOWN]
     ]
+    shown = "; ".join(tags_text(each) or "no tags" for each in named)
     more = " and others" if len(found.values) > _DEVICES_SHOWN else ""
     raise UsageError(
-        f"{table} has rows of several devices here ({'; '.join(named)}{more})",
-        f"name one of them: --tags {named[0]}",
+        f"{table} has rows of several devices here ({shown}{more})",
+        f"name one of them: --tags {tags_text(max(named, key=len))}",
         address,
     )
+
+
+def tags_text(tags: Mapping[str, str]) -> str:
+    """Tags as an option takes them: with commas between them, as a JSON list where one holds a comma itself."""
+    written = [f"{name}={value}" for name, value in tags.items()]
+    return json.dumps(written) if any("," in each for each in written) else ",".join(written)
 
 
 def _choose(known: Mapping[str, SourceColumn], wanted: tuple[str, ...], address: str) -> tuple[SourceColumn, ...]:
