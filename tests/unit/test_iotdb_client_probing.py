@@ -12,9 +12,11 @@ from quarterdeck_ainode.iotdb.capabilities import Feature
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.error_codes import Numbering
 from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.looking import Looking
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
+from quarterdeck_api.errors import UnreachableError
 
 
 class Clock:
@@ -126,3 +128,10 @@ def test_what_the_cluster_lacks_is_greyed_on_its_resources(node: FakeDataNode, c
     assert "query.kill" not in off
     node.close()
     assert prober.while_watched() is known
+
+
+def test_a_refused_user_makes_the_whole_cluster_unreachable(node: FakeDataNode, client: IotdbClient) -> None:
+    node.login_status = 801
+    with pytest.raises(UnreachableError, match="801 wrong user or password") as caught:
+        Looking(client, Clock()).look()
+    assert "user and password" in caught.value.remedy

@@ -26,6 +26,7 @@ from quarterdeck_ainode.iotdb.cluster_state import (
     read_nodes,
     read_queries,
 )
+from quarterdeck_ainode.iotdb.error_codes import LOGIN_REFUSED
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
 
@@ -185,6 +186,9 @@ class Looking:
         try:
             return read(self._client)
         except IotdbError as error:
+            if unreachable and error.status in LOGIN_REFUSED:
+                # Not one statement is refused, but the user: the cluster as a whole cannot be looked at.
+                raise UnreachableError(error.message, error.remedy) from error
             refusals.append(Refusal(statement, error.status, error.report()))
         except UnreachableError as error:
             if unreachable:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from quarterdeck_ainode.iotdb.capabilities import Answers, Capabilities, Feature, Privileges, Reply, capabilities_of
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.error_codes import LOGIN_REFUSED
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.rows import Rows
 from quarterdeck_ainode.iotdb.versions import recognise
@@ -31,8 +32,6 @@ _AINODE_QUESTIONS = (
 )
 
 _SILENT = Reply(-1, "no answer in time")
-
-_WRONG_LOGIN = frozenset({801, 822})
 
 
 class Prober:
@@ -118,7 +117,7 @@ class Prober:
         try:
             return Reply(), self._client.rows(statement, dialect=dialect)
         except IotdbError as error:
-            if error.status in _WRONG_LOGIN:
+            if error.status in LOGIN_REFUSED:
                 raise
             return Reply(error.status or -1, error.message), None
         except CallTimeoutError:
