@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "query",
-        "Running queries",
+        "Queries",
         columns=(
             Column("statement", "Statement"),
             Column("elapsed", "Elapsed", ColumnType.DURATION),
