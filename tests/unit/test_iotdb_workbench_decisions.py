@@ -27,6 +27,7 @@ from quarterdeck_ainode.iotdb.workbench.entrants import (
 )
 from quarterdeck_ainode.iotdb.workbench.judging import possible_folds
 from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
+from quarterdeck_ainode.iotdb.workbench.patience import Patience
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
 from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.targets import (
@@ -41,6 +42,7 @@ from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
 from quarterdeck_ainode.iotdb.workbench.writing import forecast_of
 from quarterdeck_ainode.models import Task
 from quarterdeck_api.errors import (
+    JobCancelledError,
     NotFoundError,
     QuarterdeckError,
     UnknownOutcomeError,
@@ -318,6 +320,48 @@ def test_what_a_model_fails_at_is_its_own_failure(answer: Any, sentence: str) ->
 def test_a_cluster_that_does_not_answer_ends_the_forecast() -> None:
     with pytest.raises(UnreachableError):
         ask(UnreachableError("gone", "wait"))
+
+
+class PatientContext:
+    """As much of a job's context as waiting needs."""
+
+    def __init__(self, cancel_after: int = 1000) -> None:
+        self.lines: list[str] = []
+        self._looks = cancel_after
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+    def raise_if_cancelled(self) -> None:
+        self._looks -= 1
+        if self._looks < 0:
+            raise JobCancelledError("cancelled")
+
+
+def test_an_ainode_that_comes_back_is_waited_for() -> None:
+    answers: list[Any] = [refusal(1011, "gone"), refusal(1521, "full"), rows((at(3), 5.0), (at(4), 6.0))]
+    context, pauses = PatientContext(), list[float]()
+    patience = Patience(cast("JobContext", context), 10.0, pauses.append)
+    made = patience.ask(lambda: ask(answers.pop(0))[0])
+    assert made.prediction is not None
+    assert len(pauses) == 2
+    assert len(context.lines) == 1
+    assert "1011" in context.lines[0]
+
+
+def test_waiting_ends_with_patience_and_with_the_job() -> None:
+    pauses: list[float] = []
+    patience = Patience(cast("JobContext", PatientContext()), 2.0, pauses.append)
+    gone = refusal(1011, "gone")
+    assert patience.ask(lambda: ask(gone)[0]).failure is not None
+    assert sum(pauses) == 2.0
+    assert patience.ask(lambda: ask(gone)[0]).failure is not None
+    assert sum(pauses) == 2.0
+    with pytest.raises(JobCancelledError):
+        Patience(cast("JobContext", PatientContext(1)), 60.0, pauses.append).ask(lambda: ask(gone)[0])
+    other = Patience(cast("JobContext", PatientContext()), 60.0, pauses.append)
+    assert other.ask(lambda: ask(refusal(1504, "no such model"))[0]).failure is not None
+    assert sum(pauses) == 2.5
 
 
 def test_other_times_than_the_server_documents_are_said() -> None:

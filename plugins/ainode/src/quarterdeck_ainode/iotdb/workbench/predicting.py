@@ -25,18 +25,25 @@ NO_INTERVAL = "the server gives no prediction interval"
 _NOT_REACHED = "Failed to connect to AINode"
 _AINODE_NOT_REACHED = 1011
 
+#: No AINode is reached, there is none, or too many requests wait at it.
+_TRANSIENT = (_AINODE_NOT_REACHED, 1013, 1521)
+
 #: How the tree function passes on what an AINode said.
 _PASSED_ON = re.compile(r"Forecast failed due to (?P<code>\d+)\s+(?P<text>.*)", re.DOTALL)
 
 
 class Forecasted(Struct, frozen=True):
-    """What came of one model on one stretch: a prediction, or the failure; `statement` is what the cluster was asked."""
+    """What came of one model on one stretch: a prediction, or the failure; `statement` is what the cluster was asked.
+
+    A `transient` failure may be none when it is asked again.
+    """
 
     seconds: float
     prediction: Prediction | None = None
     failure: ErrorReport | None = None
     statement: str = ""
     notices: tuple[str, ...] = ()
+    transient: bool = False
 
 
 class LocalTask(Struct, frozen=True):
@@ -101,7 +108,9 @@ def forecast_in_cluster(
     except UnreachableError:
         raise
     except QuarterdeckError as error:
-        return Forecasted(clock() - started, failure=passed_on(error).report(), statement=statement.text)
+        said = passed_on(error)
+        transient = isinstance(said, IotdbError) and said.status in _TRANSIENT
+        return Forecasted(clock() - started, failure=said.report(), statement=statement.text, transient=transient)
     seconds = clock() - started
     length = horizon + 1 if entrant.late else horizon
     rows = [(row[0], row[1]) for row in answer.values]
@@ -111,8 +120,8 @@ def forecast_in_cluster(
         return Forecasted(seconds, failure=error.report(), statement=statement.text)
     if entrant.late:
         values = values[1:]
-    said = axis_notice([int(moment) for moment, _ in rows if isinstance(moment, int)], times, length)
-    return Forecasted(seconds, Prediction(values, None, None, NO_INTERVAL), statement=statement.text, notices=said)
+    notices = axis_notice([int(moment) for moment, _ in rows if isinstance(moment, int)], times, length)
+    return Forecasted(seconds, Prediction(values, None, None, NO_INTERVAL), statement=statement.text, notices=notices)
 
 
 def checked_values(found: list[object], length: int, model: str) -> NDArray[np.float64]:

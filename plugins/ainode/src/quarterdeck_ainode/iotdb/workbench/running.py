@@ -1,5 +1,6 @@
 """Carrying out a forecast: every model on every fold and on the whole window, local ones in processes, the cluster's one after the other."""
 
+import time
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from quarterdeck_ainode.folds import Fold
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant, Entrant, LocalEntrant
 from quarterdeck_ainode.iotdb.workbench.judging import Contender, fold_result
+from quarterdeck_ainode.iotdb.workbench.patience import PATIENCE, Patience
 from quarterdeck_ainode.iotdb.workbench.predicting import (
     Forecasted,
     LocalTask,
@@ -61,7 +63,12 @@ class Forecast(Struct, frozen=True):
 
 
 def carry_out(
-    context: JobContext, client: IotdbClient, course: Course, entrants: Sequence[Entrant], clock: Clock
+    context: JobContext,
+    client: IotdbClient,
+    course: Course,
+    entrants: Sequence[Entrant],
+    clock: Clock,
+    pause: Callable[[float], None] = time.sleep,
 ) -> tuple[Forecast, ...]:
     """The baseline's forecast and then each entrant's, in their order; can be cancelled between any two.
 
@@ -78,8 +85,9 @@ def carry_out(
 
     made = {each.name: each for each in _local(context, course, local, report, clock)}
     done += rounds * (len(local) + 1)
+    patience = Patience(context, PATIENCE, pause)
     for entrant in remote:
-        found = _remote(context, client, course, entrant, clock)
+        found = _remote(context, client, course, entrant, clock, patience)
         made[entrant.name] = found
         done += rounds
         report(done, total)
@@ -122,21 +130,28 @@ def _local(
 
 
 def _remote(
-    context: JobContext, client: IotdbClient, course: Course, entrant: ClusterEntrant, clock: Clock
+    context: JobContext,
+    client: IotdbClient,
+    course: Course,
+    entrant: ClusterEntrant,
+    clock: Clock,
+    patience: Patience,
 ) -> Forecast:
     observed = course.window.observed
 
     def ask(start: int, stop: int) -> Forecasted:
         context.raise_if_cancelled()
-        return forecast_in_cluster(
-            client,
-            entrant,
-            course.window,
-            slice(start, stop),
-            course.horizon,
-            clock,
-            drop_nulls=course.drop_nulls,
-            targets=course.targets,
+        return patience.ask(
+            lambda: forecast_in_cluster(
+                client,
+                entrant,
+                course.window,
+                slice(start, stop),
+                course.horizon,
+                clock,
+                drop_nulls=course.drop_nulls,
+                targets=course.targets,
+            )
         )
 
     ahead = ask(0, len(observed.values))
