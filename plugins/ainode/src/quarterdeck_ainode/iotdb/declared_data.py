@@ -30,9 +30,24 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
+#: A DataNode that restarts is away for longer than the usual three attempts; each goes on where the one before has stopped.
+_ATTEMPTS = 6
+
 _PRELOAD = ("pyarrow.parquet", "iotdb.thrift.rpc.IClientRPCService")
 
 JOBS: tuple[JobType, ...] = (
-    JobType("ainode.save", "Save series", "quarterdeck_ainode.iotdb.data.saving:run", preload=_PRELOAD),
-    JobType("ainode.ingest", "Write a dataset", "quarterdeck_ainode.iotdb.data.ingesting:run", preload=_PRELOAD),
+    JobType(
+        "ainode.save",
+        "Save series",
+        "quarterdeck_ainode.iotdb.data.saving:run",
+        preload=_PRELOAD,
+        max_attempts=_ATTEMPTS,
+    ),
+    JobType(
+        "ainode.ingest",
+        "Write a dataset",
+        "quarterdeck_ainode.iotdb.data.ingesting:run",
+        preload=_PRELOAD,
+        max_attempts=_ATTEMPTS,
+    ),
 )
