@@ -244,6 +244,19 @@ def test_a_browsed_kind_is_a_command_too(play: Play) -> None:
     play(story, NODE, series=3)
 
 
+def test_a_browsed_resource_is_described_without_a_state_that_nobody_knows(play: Play) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        await pilot.press("colon", *"series", "enter")
+        await until(pilot, lambda: "s-0" in text(app), app)
+        runtime.rows["ainode/series/s-0"] = Resource("ainode/series/s-0", "s-0")
+        await pilot.press("enter")
+        await until(pilot, lambda: "Parameters" in text(app), app)
+        assert "unknown" not in text(app)
+
+    play(story, NODE, series=3)
+
+
 @pytest.mark.parametrize(
     ("needed", "room", "heights"),
     [

@@ -222,6 +222,9 @@ class DetailScreen(Screen[None]):
 
     def _show_state(self, resource: Resource, cells: dict[str, Cell]) -> None:
         palette = self._palette
+        if resource.health is Health.UNKNOWN and not resource.state and not resource.reason:
+            self._progress.show(())  # Not kept by the runtime: only its document tells about it.
+            return
         style = palette.health[resource.health]
         parts: list[Part] = [(f" {GLYPHS[resource.health]} {visible(resource.state or resource.health.value)}", style)]
         fraction = cells.get("progress")
