@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from msgspec import structs
 
+from quarterdeck_ainode.iotdb.data.dataset_import import import_dataset
 from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan, chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters, SaveParameters
@@ -46,8 +47,15 @@ from quarterdeck_ainode.iotdb.quoting import identifier, node
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
 from quarterdeck_ainode.iotdb.tablet import ColumnCategory
 from quarterdeck_ainode.iotdb.value_types import TimePrecision, ValueType
-from quarterdeck_api.errors import NotFoundError, ProtocolError, UsageError
-from quarterdeck_api.jobs import DatasetLocation
+from quarterdeck_api.errors import (
+    ErrorReport,
+    JobCancelledError,
+    NotFoundError,
+    ProtocolError,
+    QuarterdeckError,
+    UsageError,
+)
+from quarterdeck_api.jobs import DatasetLocation, JobOutcome, JobState
 
 DOUBLE = ValueType.DOUBLE
 NAN = float("nan")
@@ -529,3 +537,51 @@ def test_tablets_have_about_fifty_thousand_points() -> None:
 def test_moments_with_offset_count_as_the_same_moment() -> None:
     here = datetime(2024, 1, 1, 12, tzinfo=UTC)
     assert moment("2024-01-01T17:30:00+05:30", TimePrecision.us, "--start") == int(here.timestamp()) * 1_000_000
+
+
+class Importer:
+    """A job's context that knows how the job that it starts will end."""
+
+    def __init__(self, outcome: JobOutcome) -> None:
+        self.outcome = outcome
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.jobs = self
+
+    def submit(self, action: str, address: str, parameters: dict[str, Any], key: str) -> str:
+        self.asked.append((action, parameters))
+        return self.outcome.address
+
+    def wait(self, job: str) -> JobOutcome:
+        assert job == self.outcome.address
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "text"),
+    [
+        (JobOutcome("core/job/2", JobState.CANCELLED), JobCancelledError, "core/job/2, which makes the dataset d"),
+        (
+            JobOutcome("core/job/2", JobState.DEAD, None, ErrorReport("x", "row 7 is there twice", "")),
+            QuarterdeckError,
+            "row 7",
+        ),
+        (JobOutcome("core/job/2", JobState.FAILED), QuarterdeckError, "left no result"),
+    ],
+)
+def test_an_import_that_fails_says_why(outcome: JobOutcome, error: type[QuarterdeckError], text: str) -> None:
+    context: Any = Importer(outcome)
+    with pytest.raises(error, match=text) as raised:
+        import_dataset(context, Path("/x/rows.parquet"), "d")
+    assert raised.value.remedy or error is JobCancelledError
+
+
+def test_an_import_gives_what_it_found() -> None:
+    context: Any = Importer(JobOutcome("core/job/2", JobState.SUCCEEDED, {"rows": 3}))
+    found = import_dataset(
+        context, Path("/x/rows.parquet"), "d", time="ts", source="plant/series/root.a.b", replace=True
+    )
+    assert found == {"rows": 3}
+    [(action, parameters)] = context.asked
+    assert action == "dataset.import"
+    assert (parameters["file"], parameters["time"], parameters["name"]) == ("/x/rows.parquet", "ts", "d")
+    assert (parameters["source"], parameters["replace"]) == ("plant/series/root.a.b", True)
