@@ -3,18 +3,22 @@
 import numpy as np
 
 from quarterdeck_ainode.models import MODELS, Task
-from quarterdeck_ainode.serving.engine import InferenceRequest, SeriesInput, Statement
+from quarterdeck_ainode.serving.engine import SeriesInput, Statement
 from quarterdeck_ainode.serving.engine_settings import EngineSettings
 from quarterdeck_api.errors import UsageError
 
 
-def check_request(request: InferenceRequest, settings: EngineSettings) -> None:
-    """Raises UsageError with what is wrong about a request's sizes."""
-    rows = len(request.series.values)
-    if len(request.series.times) != rows:
+def check_pairs(series: SeriesInput) -> None:
+    """Raises UsageError unless every value has a time."""
+    if len(series.times) != len(series.values):
         raise UsageError(
-            f"{len(request.series.times)} times came with {rows} values", "report it: the two belong together"
+            f"{len(series.times)} times came with {len(series.values)} values", "report it: the two belong together"
         )
+
+
+def check_sizes(series: SeriesInput, output_length: int, settings: EngineSettings) -> None:
+    """Raises UsageError with what is wrong about the sizes of input and output."""
+    rows = len(series.values)
     if rows == 0:
         raise UsageError("the input has no rows", "look at the WHERE clause and at the name of the series")
     if rows > settings.longest_input:
@@ -22,10 +26,8 @@ def check_request(request: InferenceRequest, settings: EngineSettings) -> None:
             f"the input has {rows} rows, and this AINode takes {settings.longest_input}",
             f"use the last ones (ORDER BY time DESC LIMIT {settings.longest_input}), or aggregate with GROUP BY",
         )
-    if not 1 <= request.output_length <= settings.longest_output:
-        raise UsageError(
-            f"the output length cannot be {request.output_length}", f"it is from 1 to {settings.longest_output}"
-        )
+    if not 1 <= output_length <= settings.longest_output:
+        raise UsageError(f"the output length cannot be {output_length}", f"it is from 1 to {settings.longest_output}")
 
 
 def check_statement(model_id: str, task: Task, statement: Statement) -> None:

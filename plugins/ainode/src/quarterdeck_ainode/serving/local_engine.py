@@ -4,8 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from quarterdeck_ainode.models import Task
@@ -22,12 +22,13 @@ from quarterdeck_ainode.serving.engine import (
 from quarterdeck_ainode.serving.engine_settings import EngineSettings, default_workers
 from quarterdeck_ainode.serving.inference_task import Horizon, InferenceTask, Refused, sentence_of
 from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions
-from quarterdeck_ainode.serving.input_checks import check_request, check_statement, check_values
+from quarterdeck_ainode.serving.input_checks import check_pairs, check_sizes, check_statement, check_values
 from quarterdeck_ainode.serving.kept_loads import KeptLoads
 from quarterdeck_ainode.serving.model_options import read_options
 from quarterdeck_ainode.serving.notice_log import NoticeLog
 from quarterdeck_ainode.serving.request_statistics import RequestStatistics
 from quarterdeck_ainode.serving.served_models import ServedModels, UsableModel
+from quarterdeck_ainode.serving.time_order import NOTICE, as_they_came, in_order, time_order
 from quarterdeck_ainode.serving.warming import warming_task
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 
@@ -160,18 +161,26 @@ class LocalEngine:
     def _infer(self, request: InferenceRequest, started: float) -> NDArray[np.float64]:
         model = self._models.usable(request.model_id)
         try:
-            task = _task(model, request, self._settings)
+            asked = _asked(model, request, self._settings)
         except UsageError as error:
             raise EngineError(AinodeStatus.INVALID_INPUT, sentence_of(error)) from error
         left = started + self._settings.time_limit - self._clock()
-        outcome = self.workers.compute(request.model_id, task, left)
+        outcome = self.workers.compute(request.model_id, asked.task, left)
         if isinstance(outcome, Refused):
             raise EngineError(outcome.status, outcome.sentence)
-        self._notices.say(request.model_id, outcome.notices)
-        return outcome.values
+        self._notices.say(request.model_id, (*asked.notices, *outcome.notices))
+        return as_they_came(outcome.values, asked.labelled)
 
 
-def _task(model: UsableModel, request: InferenceRequest, settings: EngineSettings) -> InferenceTask:
+class _Asked(Struct, frozen=True):
+    """A task for a worker. `labelled` are the positions whose labels it gives, where they have to be put back as they came."""
+
+    task: InferenceTask
+    labelled: NDArray[np.intp] | None
+    notices: tuple[str, ...]
+
+
+def _asked(model: UsableModel, request: InferenceRequest, settings: EngineSettings) -> _Asked:
     """What a worker is given; raises UsageError for what is wrong with the request."""
     check_statement(request.model_id, model.info.task, request.statement)
     options = read_options(model.info, model.own, request.options)
@@ -180,15 +189,16 @@ def _task(model: UsableModel, request: InferenceRequest, settings: EngineSetting
         raise UsageError(
             f"horizon=ainode is the official AINode's answer, which has no {request.model_id}", "leave it out"
         )
-    detects = model.info.task is Task.DETECTION and not official
-    rows = len(request.series.values)
-    check_request(msgspec.structs.replace(request, output_length=1) if detects else request, settings)
-    series = request.series
+    labels_all = model.info.task is Task.DETECTION and not official
+    check_pairs(request.series)
+    order = None if official else time_order(request.series)
+    series = in_order(request.series, order)
     if options.window is not None:
-        part = options.window.of(rows)
+        part = options.window.of(len(series.values))
         series = SeriesInput(series.times[part], series.values[part])
+    check_sizes(series, 1 if labels_all else request.output_length, settings)
     check_values(series)
-    return InferenceTask(
+    task = InferenceTask(
         model=model.info.id,
         parameters=options.parameters,
         times=np.ascontiguousarray(series.times, dtype=np.int64),
@@ -197,6 +207,8 @@ def _task(model: UsableModel, request: InferenceRequest, settings: EngineSetting
         horizon=options.horizon,
         time_unit=settings.time_unit,
     )
+    put_back = order if labels_all and options.window is None else None
+    return _Asked(task, put_back, () if order is None else (NOTICE,))
 
 
 def _check_devices(device_ids: tuple[str, ...], duplicates: AinodeStatus) -> None:
