@@ -1,12 +1,16 @@
 """Our AINode in a real cluster: every statement that reaches an AINode, through IoTDB's own client, and what the models answer."""
 
+import contextlib
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from random import Random
 
 import numpy as np
+import psutil
 import pytest
 
 from iotdb_cluster import Cluster
@@ -282,6 +286,41 @@ def test_twenty_sessions_at_once(cluster: Cluster, ainode: OwnAinode) -> None:
         thread.join()
     assert failures == []
     assert answers == [[VALUES[-1]] * 4] * 100
+
+
+def test_hostile_bytes_disturb_nobody(tree: Sql, ainode: OwnAinode) -> None:
+    """Whoever reaches the port may send anything: the node goes on answering the cluster, and its memory stays what it was."""
+    host, port = tree.query("SHOW AINODES").cells[0][2:]
+    address = (str(host), int(str(port)))
+    assert ainode.process is not None
+    before = psutil.Process(ainode.process.pid).memory_info().rss
+    random = Random(5)
+    held: list[socket.socket] = []
+
+    def hostile(_: int) -> None:
+        connection = socket.create_connection(address, 10)
+        connection.settimeout(10)
+        kind = random.randrange(4)
+        head = (random.randrange(2**31) if kind == 0 else 50).to_bytes(4, "big")
+        body = random.randbytes(20 if kind == 1 else 50)
+        with contextlib.suppress(OSError):  # It may have ended the connection already.
+            connection.sendall(head + (b"\x80\x01\0\1" + body if kind == 3 else body))
+        if kind == 1:
+            held.append(connection)  # In the middle of a message, without ending it.
+        else:
+            connection.close()
+
+    try:
+        for _ in range(20):
+            for number in range(20):
+                hostile(number)
+            assert tree.query(_call("naive_forecaster", outputLength=1, sp=1)).numbers() == [VALUES[-1]]
+        assert tree.query("SHOW AINODES").column(1) == ["Running"]
+    finally:
+        for connection in held:
+            connection.close()
+    assert psutil.Process(ainode.process.pid).memory_info().rss < before + 100 * 2**20
+    assert len(ainode.log()) < 200_000, "nobody can fill the log"
 
 
 def test_a_worker_that_dies_is_not_noticed(tree: Sql, ainode: OwnAinode) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import psutil
 import pytest
+from iotdb.Session import Session
+from iotdb.utils.exception import StatementExecutionException
 
-from iotdb_cluster import Cluster, Node
+from iotdb_cluster import LOOPBACK, Cluster, Node, new_cluster
 from own_ainode import OwnAinode, Sql, until
 from quarterdeck_ainode.serving.node_folder import read_record
 
@@ -266,3 +268,32 @@ def test_the_command_of_the_plugin(cluster: Cluster, home: Path) -> None:
             served.terminate()
             served.wait(_PATIENCE)
         _remove(cluster)
+
+
+def test_a_cluster_that_speaks_the_compact_protocol(cluster: Cluster, tmp_path: Path) -> None:
+    other = new_cluster({"cn_rpc_thrift_compression_enable": "true", "dn_rpc_thrift_compression_enable": "true"})
+    node = OwnAinode(other, tmp_path / "compact", "--port", "0", "--workers", "1")
+    try:
+        other.start()
+        node.start("--wait", "0.5")
+        assert node.process is not None
+        assert node.process.wait(_PATIENCE) == 3
+        assert "add --compact" in node.log()
+        node.start("--compact")
+        until(lambda: f"at {LOOPBACK}:" in node.log() or not node.running(), node.log)
+        session = Session.init_from_node_urls([other.client_url], "root", "root")
+        session.open(True)
+        session.execute_non_query_statement("INSERT INTO root.life.d(time, s) VALUES (1, 1.5), (2, 2.5), (3, 3.5)")
+
+        def answers() -> bool:
+            try:
+                with session.execute_query_statement(_CALL) as rows:
+                    return rows.next().get_fields()[0].get_double_value() == 3.5
+            except StatementExecutionException:
+                return False
+
+        until(answers, node.log)
+        session.close()
+    finally:
+        node.close()
+        other.close()

@@ -189,11 +189,13 @@ class ConfigNodes:
             self._leader = address
             _check(what, address, status)
             return answer, False
+        compact = self._protocol is TCompactProtocol
+        protocol = "" if compact else "; if it has cn_rpc_thrift_compression_enable=true, add --compact"
         without_tls = "; if its nodes speak without TLS, leave out --certificate" if self._tls else ""
         raise UnreachableError(
             f"no ConfigNode answers {what} ({'; '.join(dict.fromkeys(trials))})",
             "check that IoTDB runs, and --config-node: it wants the ConfigNode's internal port (10710), "
-            f"not the client port (6667){without_tls}",
+            f"not the client port (6667){without_tls}{protocol}",
         )
 
     @contextmanager
