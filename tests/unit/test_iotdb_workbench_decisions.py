@@ -273,7 +273,15 @@ def ask(answer: Any, *, late: bool = False, horizon: int = 2) -> Any:
     client = ScriptedClient({"FORECAST(": answer})
     found = window([1.0, 2.0, 4.0])
     made = forecast_in_cluster(
-        client.client, entrant(late=late), found, slice(0, 3), horizon, lambda: 0.0, drop_nulls=False, targets="targets"
+        client.client,
+        entrant(late=late),
+        found,
+        slice(0, 3),
+        horizon,
+        lambda: 0.0,
+        drop_nulls=False,
+        targets="targets",
+        log=print,
     )
     return made, client.sent
 
@@ -427,7 +435,7 @@ def test_a_new_series_is_made_as_its_device_is() -> None:
         target = plan_target(client.client, "{series}_fc", TREE, AHEAD)
         assert [each.text for each in target.making] == [making]
         assert target.existing == 0
-        write(client.client, target, [1.5, 2.5])
+        write(client.client, target, [1.5, 2.5], print)
         kind = " ALIGNED" if aligned == "true" else ""
         assert client.sent[-2:] == [
             making,
@@ -529,7 +537,7 @@ def test_a_lost_answer_says_that_writing_again_does_no_harm() -> None:
     )
     target = plan_target(client.client, "root.plant.d.x", TREE, AHEAD)
     with pytest.raises(UnknownOutcomeError) as lost:
-        write(client.client, target, [1.0, 2.0])
+        write(client.client, target, [1.0, 2.0], print)
     assert "--overwrite" in lost.value.remedy
 
 

@@ -405,7 +405,15 @@ def test_the_official_nodes_late_step_is_left_out(cluster: Cluster, ainode: OwnA
         def values(options: dict[str, str], *, late: bool, horizon: int) -> list[float]:
             entrant = ClusterEntrant("holtwinters", model, options, late)
             made = forecast_in_cluster(
-                client, entrant, window, slice(0, 100), horizon, time.perf_counter, drop_nulls=False, targets="targets"
+                client,
+                entrant,
+                window,
+                slice(0, 100),
+                horizon,
+                time.perf_counter,
+                drop_nulls=False,
+                targets="targets",
+                log=print,
             )
             assert made.failure is None, made.failure
             assert made.prediction is not None

@@ -142,7 +142,7 @@ def _write_back(
     context.step("write back")
     context.log(f"writing {len(values)} points of {model} to {target.series.name}, {target.existing} of them replaced")
     begin(context, name)
-    write(backend.client, target, values)
+    write(backend.client, target, values, context.log)
     written = {
         "target": target.series.name,
         "model": model,

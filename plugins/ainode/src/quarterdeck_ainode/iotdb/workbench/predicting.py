@@ -94,14 +94,18 @@ def forecast_in_cluster(
     *,
     drop_nulls: bool,
     targets: str,
+    log: Callable[[str], None],
 ) -> Forecasted:
     """Asks a model of the cluster for the steps after a part of the window; what it refuses is the result's failure.
+
+    The statement is logged before it is sent.
 
     Raises UnreachableError when the cluster does not answer.
     """
     times = window.times[training]
     stretch = Range(int(times[0]), int(times[-1]))
     statement = cluster_statement(entrant, window, stretch, horizon, drop_nulls=drop_nulls, targets=targets)
+    log(statement.text)
     started = clock()
     try:
         answer = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.INFERENCE)

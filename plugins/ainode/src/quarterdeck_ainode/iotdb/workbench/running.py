@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from quarterdeck_ainode.backtest import Candidate, FoldResult, Record
 from quarterdeck_ainode.estimators import seasonal_naive
+from quarterdeck_ainode.fitting import recorded_warnings
 from quarterdeck_ainode.folds import Fold
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant, Entrant, LocalEntrant
@@ -91,7 +92,6 @@ def carry_out(
         made[entrant.name] = found
         done += rounds
         report(done, total)
-        context.log(f"{entrant.name}: {found.ahead.statement}")
     for each in made.values():
         if each.ahead.failure is not None:
             context.log(f"{each.name}: {each.ahead.failure.message}")
@@ -112,7 +112,8 @@ def _local(
     def tasks_of(candidate: Candidate) -> list[LocalTask]:
         return [LocalTask(candidate, training, course.horizon, course.level, clock) for training in learned]
 
-    _, name = seasonal_naive(observed)
+    with recorded_warnings():
+        _, name = seasonal_naive(observed)
     baseline = Candidate(f"baseline: {name}", model_named("naive_forecaster"), None)
     candidates = [Candidate(each.name, each.info, each.parameters) for each in entrants]
     results = [forecast_locally(task) for task in tasks_of(baseline)]  # Too quick to be worth a process.
@@ -151,6 +152,7 @@ def _remote(
                 clock,
                 drop_nulls=course.drop_nulls,
                 targets=course.targets,
+                log=context.log,
             )
         )
 

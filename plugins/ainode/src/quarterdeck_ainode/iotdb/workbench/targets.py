@@ -1,6 +1,6 @@
 """Where a forecast is written: what has to be made first, what is there already, and the exact statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -23,6 +23,8 @@ from quarterdeck_api.jobs import JobContext
 
 #: Rows of one INSERT.
 ROWS_A_STATEMENT = 500
+
+_LONGEST_SHOWN = 2000
 
 #: Rows that a document shows of what would be written.
 _SHOWN = 10
@@ -82,9 +84,10 @@ def write_statements(target: Target, values: Sequence[float]) -> tuple[Statement
     return tuple(_insert(target, part) for part in parts)
 
 
-def write(client: IotdbClient, target: Target, values: Sequence[float]) -> None:
-    """Makes what is missing and writes the values, once; raises UnknownOutcomeError when an answer was lost."""
+def write(client: IotdbClient, target: Target, values: Sequence[float], log: Callable[[str], None]) -> None:
+    """Makes what is missing and writes the values, once, each statement logged before; raises UnknownOutcomeError when an answer was lost."""
     for statement in (*target.making, *write_statements(target, values)):
+        log(_shortened(statement))
         try:
             client.execute(statement.text, dialect=statement.dialect)
         except UnknownOutcomeError as error:
@@ -107,7 +110,7 @@ def target_blocks(target: Target, values: Sequence[float], unit: TimeUnit, title
     """What is written, as a document shows it: target, first rows, statements."""
     shown = pandas_times(target.times[:_SHOWN], unit)
     statements = [*target.making, *write_statements(target, values)]
-    text = ";\n".join(each.text if len(each.text) < 2000 else each.text[:2000] + " …" for each in statements)
+    text = ";\n".join(_shortened(each) for each in statements)
     facts = (
         Fact("Target", target.series.name),
         Fact("Is made", "yes" if target.new else "no, it exists"),
@@ -121,6 +124,11 @@ def target_blocks(target: Target, values: Sequence[float], unit: TimeUnit, title
         TableBlock(("time", "value"), rows, f"Rows{more}"),
         TextBlock(text, "sql", "Statements that write"),
     )
+
+
+def _shortened(statement: Statement) -> str:
+    """A statement as people read it: of hundreds of rows the first ones."""
+    return statement.text if len(statement.text) <= _LONGEST_SHOWN else f"{statement.text[:_LONGEST_SHOWN]} …"
 
 
 def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement, ...], bool, bool]:

@@ -83,10 +83,8 @@ def run(context: JobContext) -> JobValue:
         require_overwrite(target, wanted.overwrite or begun(context, wanted.target))
         context.raise_if_cancelled()
         context.step("write")
-        for statement in statements:
-            context.log(statement.text)
         begin(context, wanted.target)
-        write(client, target, kept.values)
+        write(client, target, kept.values, context.log)
     title = (
         f"Would be written: the forecast of {kept.model}"
         if wanted.preview
