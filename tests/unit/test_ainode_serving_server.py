@@ -1,5 +1,6 @@
 """The listening side of our AINode over real sockets: bounds, overload, an end in good order, TLS; with an engine of a few lines."""
 
+import logging
 import socket
 import ssl
 import threading
@@ -17,6 +18,7 @@ from thrift.transport.TTransport import TMemoryBuffer
 
 from made_certificates import make_authority, make_certificate
 from quarterdeck_ainode.serving import rpc_messages as messages
+from quarterdeck_ainode.serving.complaints import Complaints
 from quarterdeck_ainode.serving.engine import (
     AinodeStatus,
     EngineError,
@@ -477,3 +479,17 @@ def test_tls_needs_files_that_go_together(tmp_path: Path) -> None:
         tls_contexts(ServerParameters(certificate=certificate, key=key, authority=str(tmp_path / "none")))
     with pytest.raises(UsageError, match="do not go together"):
         tls_contexts(ServerParameters(certificate=certificate, key=other, authority=certificate))
+
+
+def test_complaints_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.0]
+    complaints = Complaints(logging.getLogger("complaints"), lambda: now[0])
+    for _ in range(1000):
+        complaints.tell("rubbish came")
+    assert [record.getMessage() for record in caplog.records] == ["rubbish came"]
+    now[0] += 6.0
+    complaints.tell("rubbish came again")
+    assert caplog.records[-1].getMessage().startswith("rubbish came again (999 more such things")
+    now[0] += 6.0
+    complaints.tell("and again")
+    assert caplog.records[-1].getMessage() == "and again"

@@ -16,6 +16,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from quarterdeck_ainode.serving.complaints import Complaints
 from quarterdeck_ainode.serving.rpc_codec import MOST_FRAME_BYTES, method_of
 from quarterdeck_api.errors import UsageError
 
@@ -26,8 +27,6 @@ Answerer = Callable[[bytes], bytes | None]
 
 #: A silent machine at the other end is noticed after so many seconds without a word, and so many tries.
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3))
-#: Complaints about what others send are told once in so many seconds, with how many there were.
-_COMPLAINT_SECONDS = 5.0
 #: Messages up to this size never wait for others: heartbeats are among them.
 _SMALL_FRAME = 64 * 1024
 
@@ -88,8 +87,7 @@ class RpcServer:
         self._slow_now = 0
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._draining = False
-        self._complained = -_COMPLAINT_SECONDS
-        self._unsaid = 0
+        self._complaints = Complaints(_log)
         self.refused_frames = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="connections", daemon=True)
@@ -154,7 +152,7 @@ class RpcServer:
         task = asyncio.current_task()
         assert task is not None
         if self._draining or (len(self._connections) >= self._limits.connections and not self._make_room()):
-            self._complain(f"turned {connection.peer} away: {len(self._connections)} connections are busy")
+            self._complaints.tell(f"turned {connection.peer} away: {len(self._connections)} connections are busy")
             writer.transport.abort()
             return
         self._connections[task] = connection
@@ -175,7 +173,8 @@ class RpcServer:
         if not idle:
             return False
         _used, task = min(idle, key=lambda pair: pair[0])
-        self._complain(f"ended the idle connection of {self._connections[task].peer}, because a new one came")
+        self._complaints.tell(f"ended the idle connection of {self._connections[task].peer}, because a new one came")
+        self._connections[task].busy = True  # Until it is gone, no other newcomer takes its place.
         task.cancel()
         return True
 
@@ -186,7 +185,7 @@ class RpcServer:
             connection.last_used = monotonic()
             if not 0 < size <= self._limits.frame_bytes:
                 self.refused_frames += 1
-                self._complain(
+                self._complaints.tell(
                     f"ended the connection of {connection.peer}: it announced a message of {size} bytes, and at most "
                     f"{self._limits.frame_bytes} are taken"
                 )
@@ -198,14 +197,16 @@ class RpcServer:
                 try:
                     frame = await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
                 except TimeoutError:
-                    self._complain(f"ended the connection of {connection.peer}: it stopped in the middle of a message")
+                    self._complaints.tell(
+                        f"ended the connection of {connection.peer}: it stopped in the middle of a message"
+                    )
                     raise
                 answer = await self._answered(frame)
             finally:
                 await self._budget.give(counted)
             if answer is None:
                 self.refused_frames += 1
-                self._complain(f"ended the connection of {connection.peer}: what it sent is no call")
+                self._complaints.tell(f"ended the connection of {connection.peer}: what it sent is no call")
                 return
             connection.writer.write(answer)
             await asyncio.wait_for(connection.writer.drain(), self._limits.write_seconds)
@@ -223,15 +224,6 @@ class RpcServer:
             return await self._loop.run_in_executor(self._slow, self._answer, frame)
         finally:
             self._slow_now -= 1
-
-    def _complain(self, sentence: str) -> None:
-        """Whoever sends rubbish must not fill the log."""
-        if monotonic() - self._complained < _COMPLAINT_SECONDS:
-            self._unsaid += 1
-            return
-        more = f" ({self._unsaid} more such things happened since the last line)" if self._unsaid else ""
-        self._complained, self._unsaid = monotonic(), 0
-        _log.warning("%s%s", sentence, more)
 
 
 def _keep_alive(connection: socket.socket) -> None:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from quarterdeck_ainode.serving.complaints import Complaints
 from quarterdeck_ainode.serving.engine import (
     AinodeStatus,
     Engine,
@@ -70,6 +71,7 @@ class AinodeService:
         self._engine = engine
         self._sampler = sampler
         self._stop_asked = stop_asked
+        self._complaints = Complaints(_log)
         self._draining = threading.Event()
         self._heartbeat: float | None = None
         self._methods: Mapping[str, Callable[[Any], RpcStruct]] = {
@@ -101,7 +103,7 @@ class AinodeService:
         try:
             call = decode_call(frame)
         except MalformedCallError as error:
-            _log.warning("refused a message: %s", error)
+            self._complaints.tell(f"refused a message: {error}")
             return error.answer
         try:
             return encode_answer(call, self._methods[call.method.name](call.request))
