@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from quarterdeck_ainode.iotdb import schema_statements as sql
 from quarterdeck_ainode.iotdb.browse_cluster import regions_of, size_of
 from quarterdeck_ainode.iotdb.browse_tree import Counts, ttl_text
+from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
 from quarterdeck_ainode.iotdb.describe_series import LatestRows, forecast_warnings, series_document
 from quarterdeck_ainode.iotdb.faults import refused
 from quarterdeck_ainode.iotdb.paging import ListSource, Narrowing, page_of
 from quarterdeck_ainode.iotdb.quoting import node
 from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.series_off import off_of_series
 from quarterdeck_ainode.iotdb.series_statistics import Extent, column_extents, tree_extents
 from quarterdeck_ainode.iotdb.spacing import duration_text, spacing_of
 from quarterdeck_ainode.iotdb.table_names import TableDevice, TableName, parse_table, parse_table_device
@@ -103,7 +105,7 @@ def test_no_name_escapes_from_a_statement(
         (sql.show_devices(path, word, 5, 10), sql.show_devices("root.a.b", "w", 5, 10)),
         (sql.show_series(path, word, 5, 10), sql.show_series("root.a.b", "w", 5, 10)),
         (sql.show_tables(database, word, 5, 10), sql.show_tables("a", "w", 5, 10)),
-        (sql.show_columns(word, 5, 10), sql.show_columns("w", 5, 10)),
+        (sql.show_columns(database, word, 5, 10), sql.show_columns("a", "w", 5, 10)),
         (sql.describe_table(database, table), sql.describe_table("a", "b")),
         (
             sql.column_extents(database, table, [column], tags),
@@ -280,6 +282,13 @@ def test_what_a_forecast_would_stumble_over_is_said(kind: str, times: Any, value
     found = forecast_warnings(kind, latest, spacing_of(times))
     assert any(said in each for each in found)
     assert forecast_warnings("DOUBLE", LatestRows((1.0, 2.0), (1.0, 2.0), 0), spacing_of((1.0, 2.0))) == []
+
+
+def test_only_numbers_are_forecast() -> None:
+    assert off_of_series("DOUBLE") == off_of_series("") == {}
+    off = off_of_series("TEXT")
+    assert set(off) == {"series.forecast", "series.classify", "series.infer"} & cluster_actions("series")
+    assert all("TEXT is no number" in reason for reason in off.values())
 
 
 def test_a_series_document_charts_numbers_and_lists_texts() -> None:

@@ -260,6 +260,8 @@ def test_tables_their_devices_and_their_columns(client: Any) -> None:
 def test_series_of_both_data_models_are_one_list_at_the_top(client: Any) -> None:
     last = page(client, "series", last=True, limit=5).page
     assert f"{TABLES}.telemetry.t" in {each.name for each in last.resources} and last.previous
+    below = browsed(client, "series", f"plant/database/{TABLES}")
+    assert below.keys() == {f"{TABLES}.telemetry.t", f"{TABLES}.telemetry.n", f'{TABLES}."odd t""b"."a b"'}
     first = page(client, "series", limit=5).page
     assert all(each.name.startswith("root.") for each in first.resources)
     assert first.total is not None and first.total >= MANY + 6
@@ -269,7 +271,6 @@ def test_what_cannot_be_below_says_so(client: Any) -> None:
     for kind, parent in (
         ("table", f"plant/database/{DATABASE}"),
         ("device", f"plant/database/{TABLES}"),
-        ("series", f"plant/database/{TABLES}"),
         ("region", "plant/node/ainode"),
         ("device", f'plant/table/{TABLES}."odd t""b"'),
     ):

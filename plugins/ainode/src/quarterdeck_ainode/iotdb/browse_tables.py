@@ -10,6 +10,7 @@ from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.series import TableSeries
+from quarterdeck_ainode.iotdb.series_off import off_of_series
 from quarterdeck_ainode.iotdb.series_statistics import Extent, column_extents, extent_cells
 from quarterdeck_ainode.iotdb.table_names import TableDevice, TableName
 from quarterdeck_api.browsing import ResourceMaker
@@ -77,18 +78,21 @@ class TableSource:
 
 
 class ColumnSource:
-    """The columns of all users' tables that hold measurements."""
+    """The columns that hold measurements, of the tables of a database or of all users' tables."""
 
-    def __init__(self, client: IotdbClient, counts: Counts, make: ResourceMaker, backend: str, word: str) -> None:
+    def __init__(
+        self, client: IotdbClient, counts: Counts, make: ResourceMaker, backend: str, database: str, word: str
+    ) -> None:
         self._client = client
         self._counts = counts
         self._make = make
         self._backend = backend
+        self._database = database
         self._word = word
 
     def rows(self, offset: int, limit: int) -> Sequence[Resource]:
         """Some of them, with how much they have when they are of few tables."""
-        statement = schema_statements.show_columns(self._word, limit, offset)
+        statement = schema_statements.show_columns(self._database, self._word, limit, offset)
         found = list(self._client.rows(statement, dialect=Dialect.TABLE).texts())
         tables = list(dict.fromkeys((row["database"], row["table_name"]) for row in found))
         extents: dict[tuple[str, str, str], Extent] = {}
@@ -109,7 +113,7 @@ class ColumnSource:
 
     def count(self) -> int | None:
         """How many there are."""
-        statement = schema_statements.count_columns(self._word)
+        statement = schema_statements.count_columns(self._database, self._word)
         return self._counts.of(statement, lambda: counted(self._client, statement, _COUNTING_SECONDS, Dialect.TABLE))
 
     def exact_count(self) -> int:
@@ -118,7 +122,7 @@ class ColumnSource:
         return (
             known
             if known is not None
-            else counted(self._client, schema_statements.count_columns(self._word), None, Dialect.TABLE)
+            else counted(self._client, schema_statements.count_columns(self._database, self._word), None, Dialect.TABLE)
         )
 
 
@@ -215,5 +219,6 @@ def column_resource(
             "tags": ", ".join(f"{tag}={value}" for tag, value in series.tags) or None,
             **extent_cells(extent),
         },
+        actions_off=off_of_series(kind),
         parent=f"{backend}/table/{TableName(series.database, series.table).name}",
     )

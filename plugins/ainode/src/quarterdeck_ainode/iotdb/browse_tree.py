@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from quarterdeck_ainode.iotdb import quoting, schema_statements
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.series_off import off_of_series
 from quarterdeck_ainode.iotdb.series_statistics import extent_cells, tree_extents
 from quarterdeck_api.browsing import ResourceMaker
 from quarterdeck_api.errors import QuarterdeckError, UsageError
@@ -127,6 +128,7 @@ class SeriesSource:
                     "tags": row.get("tags") or None,
                     **extent_cells(extents.get(row["timeseries"])),
                 },
+                actions_off=off_of_series(row.get("datatype", "")),
                 parent=f"{self._backend}/device/{quoting.device_of(row['timeseries'])}",
             )
             for row in found

@@ -108,6 +108,9 @@ class Browsing:
         def in_tree(pattern: str) -> Source:
             return SeriesSource(self._client, self._counts, make, self._backend, pattern, narrowing.word)
 
+        def in_tables(database: str) -> Source:
+            return ColumnSource(self._client, self._counts, make, self._backend, database, narrowing.word)
+
         match parent.kind if parent is not None else "", parent.name if parent is not None else "":
             case "device", name if _in_tree(name):
                 return [in_tree(f"{quoting.path(name)}.*")], not narrowing.more
@@ -120,10 +123,9 @@ class Browsing:
             case "table", name:
                 return [ListSource(self._tagged(make, name, narrowing))], True
             case (("" | "node"), _):
-                columns = ColumnSource(self._client, self._counts, make, self._backend, narrowing.word)
-                return [in_tree(f"{_ROOT}.**"), columns], not narrowing.more
+                return [in_tree(f"{_ROOT}.**"), in_tables("")], not narrowing.more
             case "database", name:
-                raise UnsupportedError(f"{name} is a database of tables", "see its tables, and their series")
+                return [in_tables(name)], not narrowing.more
             case kind, name:
                 raise UsageError(f"no series are below a {kind}", f"look below a device or a table, not below {name}")
 

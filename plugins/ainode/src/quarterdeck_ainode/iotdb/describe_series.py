@@ -11,6 +11,7 @@ from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.rows import Rows
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.series_off import NUMBERS
 from quarterdeck_ainode.iotdb.series_statistics import Extent, column_extents, tree_extents
 from quarterdeck_ainode.iotdb.spacing import Spacing, duration_text, spacing_of
 from quarterdeck_ainode.iotdb.table_names import TableName
@@ -33,7 +34,6 @@ LOOKED_AT = 1_000
 CHARTED = 500
 #: Seconds for each of its statements.
 _SECONDS = 5.0
-_NUMBERS = ("INT32", "INT64", "FLOAT", "DOUBLE")
 
 
 class LatestRows(Struct, frozen=True):
@@ -100,8 +100,8 @@ def series_document(address: str, kind: str, facts: Sequence[Fact], extent: Exte
 def forecast_warnings(kind: str, latest: LatestRows, spacing: Spacing | None) -> list[str]:
     """What a forecast of the series would stumble over, as sentences."""
     found: list[str] = []
-    if kind not in _NUMBERS:
-        return [f"{kind} is no number: only {', '.join(_NUMBERS)} can be forecast."]
+    if kind not in NUMBERS:
+        return [f"{kind} is no number: only {', '.join(NUMBERS)} can be forecast."]
     if len(latest.times) < 2:
         return ["It has fewer than two values: the server would give every forecast value the same time."]
     nulls = sum(1 for each in latest.values if each is None)

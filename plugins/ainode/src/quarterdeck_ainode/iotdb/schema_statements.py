@@ -69,17 +69,17 @@ def describe_table(database: str, table: str) -> str:
     return f"DESCRIBE {_table(database, table)} DETAILS"
 
 
-def show_columns(word: str, limit: int, offset: int) -> str:
-    """Every column of every user's table that holds measurements."""
+def show_columns(database: str, word: str, limit: int, offset: int) -> str:
+    """The columns that hold measurements; of all users' tables when no database is named."""
     return (
-        f"SELECT database, table_name, column_name, datatype FROM {_columns(word)} "
+        f"SELECT database, table_name, column_name, datatype FROM {_columns(database, word)} "
         f"ORDER BY database, table_name, column_name LIMIT {limit} OFFSET {offset}"
     )
 
 
-def count_columns(word: str) -> str:
+def count_columns(database: str, word: str) -> str:
     """How many such columns there are."""
-    return f"SELECT count(*) FROM {_columns(word)}"
+    return f"SELECT count(*) FROM {_columns(database, word)}"
 
 
 def column_extents(database: str, table: str, columns: Sequence[str], tags: Sequence[tuple[str, str]]) -> str:
@@ -108,13 +108,17 @@ def count_table_devices(database: str, table: str) -> str:
 
 
 def _tables(database: str, word: str) -> str:
-    where = f"database = {quoting.text(database)}" if database else f"database <> {quoting.text(SYSTEM_DATABASE)}"
-    return f"information_schema.tables WHERE {where}{_named(_FULL_TABLE, word)}"
+    return f"information_schema.tables WHERE {_of_users(database)}{_named(_FULL_TABLE, word)}"
 
 
-def _columns(word: str) -> str:
-    users = f"category = 'FIELD' AND database <> {quoting.text(SYSTEM_DATABASE)}"
-    return f"information_schema.columns WHERE {users}{_named(_FULL_COLUMN, word)}"
+def _columns(database: str, word: str) -> str:
+    return f"information_schema.columns WHERE category = 'FIELD' AND {_of_users(database)}{_named(_FULL_COLUMN, word)}"
+
+
+def _of_users(database: str) -> str:
+    if database:
+        return f"database = {quoting.text(database)}"
+    return f"database <> {quoting.text(SYSTEM_DATABASE)}"
 
 
 def _named(name: str, word: str) -> str:
