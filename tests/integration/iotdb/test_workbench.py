@@ -250,6 +250,22 @@ def test_a_forecast_beside_its_column_leaves_the_next_one_possible(client: Any, 
     assert found.numbers() == values_of(second, "naive_forecaster")
 
 
+def test_several_series_at_once_have_a_job_each(client: Any) -> None:
+    wanted = {"models": ["naive_forecaster"], "horizon": 2, "folds": 0, "write_to": "{series}_bulk"}
+    outcomes = client.do("series.forecast", TREE, TABLE, parameters=wanted, confirmed=True)
+    written = [succeeded(client.finished(outcome.job))["written"]["target"] for outcome in outcomes]
+    assert written == ["root.bench.d.temp_bulk", 'bench.t.v_bulk[dev="a"]']
+
+
+def test_a_forecast_ends_when_it_is_told_to(client: Any, tree: Sql) -> None:
+    wanted = {"models": ["all"], "horizon": 2, "folds": 20, "write_to": "{series}_never"}
+    job = client.do_one("series.forecast", TREE, parameters=wanted).job
+    client.running(job)
+    assert client.do_one("job.cancel", job, confirmed=True).status == "done"
+    assert client.finished(job).state is JobState.CANCELLED
+    assert tree.query("SHOW TIMESERIES root.bench.d.temp_never").cells == []
+
+
 def test_missing_values_are_refused_or_left_out(client: Any) -> None:
     address = 'plant/series/bench.t.w[dev="a"]'
     assert "20 of the 200 rows" in failed(client, "series.forecast", address, models=["naive_forecaster"], horizon=3)
