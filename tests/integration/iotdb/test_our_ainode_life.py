@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,45 @@ def test_every_node_may_be_killed(cluster: Cluster, ainode: OwnAinode, victim: s
     until(lambda: _answers(cluster), ainode.log)
     assert ainode.node_id() == before
     assert ainode.running()
+
+
+def test_forecasts_during_a_kill_are_right_or_told(cluster: Cluster, ainode: OwnAinode) -> None:
+    """Six sessions ask without a pause while the node is killed and started again: no wrong number, no session that hangs, and then all is well."""
+    enough = threading.Event()
+    right, wrong, told = [0] * 6, list[str](), list[str]()
+
+    def ask(number: int) -> None:
+        session = Sql(cluster)
+        while not enough.is_set():
+            try:
+                found = session.query(_CALL).numbers()
+            except Exception as error:
+                told.append(str(error))
+                continue
+            if found == [3.5, 3.5]:
+                right[number] += 1
+            else:
+                wrong.append(str(found))
+        session.close()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(right))]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: min(right) >= 5)
+        ainode.kill()
+        until(lambda: len(told) >= 6)
+        ainode.start()
+        ainode.wait_member()
+        before = list(right)
+        until(lambda: all(now > then for now, then in zip(right, before, strict=True)), ainode.log)
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join(_PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+    assert all(sentence.startswith("301: ") for sentence in told), told
 
 
 def test_it_waits_for_a_cluster_that_is_not_there_yet(cluster: Cluster, tmp_path: Path) -> None:
