@@ -149,6 +149,7 @@ async def _joined(
         except (UnreachableError, IotdbError) as error:
             node, seen = None, f"the cluster cannot be asked: {error.message}"
         if node is not None and node.status == _RUNNING and is_ours(node) and waits_for == "":
+            context.progress(1.0, seen)
             return node, clock() - started
         words = f"{seen}; {waits_for or ('the process is gone' if waits_for is None else 'its process is well')}"
         if words != said:

@@ -128,6 +128,7 @@ async def wait_until(
             context.log(f"after {waited:.1f} s: {found.seen}")
             last = found.seen
         if found.done:
+            context.progress(1.0, found.seen)
             return Waited(found.seen, looks, waited)
         failure = found.failure or (f"after {seconds:g} s {found.seen}" if waited >= seconds else "")
         if failure and outcome_known:
