@@ -192,6 +192,25 @@ def test_what_watches_leaves_a_dead_server_in_peace_and_what_somebody_wants_does
         node.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(305, "Fail to connect to any config node. Please check status of ConfigNodes"), (1014, "leader warming up")],
+)
+def test_a_question_without_a_config_node_may_be_asked_again_and_a_change_was_refused(
+    node: FakeDataNode, connect: Connect, status: int, text: str
+) -> None:
+    client = connect(node)
+    for statement in ("SHOW CLUSTER DETAILS", CREATE):
+        node.on(statement, (status, text))
+    with pytest.raises(UnreachableError, match="answers, but reaches no ConfigNode") as asked:
+        client.rows("SHOW CLUSTER DETAILS")
+    assert "ConfigNodes run" in asked.value.remedy
+    with pytest.raises(IotdbError, match="ConfigNode") as changed:
+        client.execute(CREATE)
+    assert changed.value.status == status
+    assert node.statements.count(CREATE) == 1
+
+
 @pytest.mark.parametrize("status", [801, 822])
 def test_a_refused_login_is_not_repeated_until_the_user_is_locked(
     node: FakeDataNode, connect: Connect, clock: Clock, status: int

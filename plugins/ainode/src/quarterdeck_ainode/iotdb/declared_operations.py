@@ -28,8 +28,9 @@ from quarterdeck_api.declarations import Action, JobType
 _MODEL_JOBS = "quarterdeck_ainode.iotdb.model_jobs"
 _AINODE_JOBS = "quarterdeck_ainode.iotdb.ainode_jobs"
 
-#: Attempts cost nothing: none of them sends a statement that an earlier one may have sent.
-_ATTEMPTS = 5
+#: Attempts cost nothing: none of them sends a statement that an earlier one may have sent. Their pauses are half a minute in all at least,
+#: in which a node of the cluster starts again.
+_ATTEMPTS = 7
 
 ACTIONS: tuple[Action, ...] = (
     Action(

@@ -69,6 +69,9 @@ _FORECAST_MODULES = (
     "sktime.forecasting.arima",
 )
 
+#: What could not be asked is asked again for half a minute at least: as long as a node of a cluster takes to start again.
+_ATTEMPTS = 7
+
 JOBS: tuple[JobType, ...] = (
     JobType(
         "ainode.series-forecast",
@@ -76,6 +79,7 @@ JOBS: tuple[JobType, ...] = (
         "quarterdeck_ainode.iotdb.workbench.forecasting:run",
         RunsIn.WORKER,
         preload=_FORECAST_MODULES,
+        max_attempts=_ATTEMPTS,
         wall_clock_limit=3600.0,
     ),
     JobType(
@@ -84,6 +88,7 @@ JOBS: tuple[JobType, ...] = (
         "quarterdeck_ainode.iotdb.workbench.classifying:run",
         RunsIn.WORKER,
         preload=("quarterdeck_ainode.iotdb.workbench.classifying", "iotdb.Session", "pyarrow.parquet"),
+        max_attempts=_ATTEMPTS,
         wall_clock_limit=600.0,
     ),
     JobType(
@@ -92,6 +97,7 @@ JOBS: tuple[JobType, ...] = (
         "quarterdeck_ainode.iotdb.workbench.inferring:run",
         RunsIn.WORKER,
         preload=("quarterdeck_ainode.iotdb.workbench.inferring", "iotdb.Session", "pyarrow.parquet"),
+        max_attempts=_ATTEMPTS,
         wall_clock_limit=600.0,
     ),
     JobType(
@@ -100,6 +106,7 @@ JOBS: tuple[JobType, ...] = (
         "quarterdeck_ainode.iotdb.workbench.writing:run",
         RunsIn.WORKER,
         preload=("quarterdeck_ainode.iotdb.workbench.writing", "iotdb.Session"),
+        max_attempts=_ATTEMPTS,
         wall_clock_limit=600.0,
     ),
 )

@@ -2,8 +2,13 @@
 
 import re
 
-from quarterdeck_ainode.iotdb.error_codes import Numbering, meaning_of
-from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_ainode.iotdb.error_codes import CodeMeaning, Numbering, meaning_of
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError
+
+#: What a DataNode says, under several codes, while no ConfigNode answers it, and the code of one that is just starting.
+_NO_CONFIG_NODE = "Fail to connect to any config node"
+_WARMING_UP = 1014
+_CONFIG_NODE_AWAY = "see whether the ConfigNodes run; the cluster goes on by itself once one does"
 
 _CODED = re.compile(r"^\s*(?P<code>\d{3,4})\s*:\s*(?P<text>.*)$", re.DOTALL)
 
@@ -21,9 +26,23 @@ class IotdbError(QuarterdeckError):
 def refusal(status: int, message: str, address: str = "", *, numbering: Numbering = Numbering.CURRENT) -> IotdbError:
     """The error for a status that is none of success; 0 is one that is not known."""
     meaning = meaning_of(status, numbering)
+    if _NO_CONFIG_NODE in message:
+        meaning = CodeMeaning(
+            status, "no ConfigNode answers", f"{_CONFIG_NODE_AWAY}. Look at it before you do the same again"
+        )
     text = message.strip().removeprefix(f"{status}:").strip() or "the server says no more"
     said = f"{status} {meaning.name}: {text}" if meaning else (f"{status}: {text}" if status else text)
     return IotdbError(said, meaning.remedy if meaning else "see the logs of the DataNode", address, status)
+
+
+def without_config_node(status: int, message: str) -> bool:
+    """Whether a DataNode could not do something because no ConfigNode answered it."""
+    return status == _WARMING_UP or _NO_CONFIG_NODE in message
+
+
+def not_asked(endpoint: object, message: str) -> UnreachableError:
+    """The error for a question that a DataNode could not answer without a ConfigNode: asking it again changes nothing."""
+    return UnreachableError(f"{endpoint} answers, but reaches no ConfigNode: {message.strip()}", _CONFIG_NODE_AWAY)
 
 
 def refused(text: str, address: str = "", *, numbering: Numbering = Numbering.CURRENT) -> IotdbError:

@@ -20,7 +20,7 @@ from quarterdeck_ainode.iotdb.connection import Connection, ConnectionFault, con
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.endpoints import Endpoint
 from quarterdeck_ainode.iotdb.error_codes import Numbering
-from quarterdeck_ainode.iotdb.faults import refusal
+from quarterdeck_ainode.iotdb.faults import not_asked, refusal, without_config_node
 from quarterdeck_ainode.iotdb.result import Result
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
@@ -125,7 +125,7 @@ class IotdbSession:
         """Carries out a statement that gives no rows; raises UnknownOutcomeError when it was sent and its answer was lost."""
         request = calls.TSExecuteStatementReq(self._session_id, statement, self._statement_id)
         answer = self._call("executeUpdateStatementV2", request, timeout, change=statement)
-        self._check(answer.status)
+        self._check(answer.status, changes=True)
 
     def insert(self, tablet: Tablet, timeout: float) -> None:
         """Writes a tablet; raises UnknownOutcomeError when it was sent and its answer was lost (writing it again does no harm)."""
@@ -145,7 +145,7 @@ class IotdbSession:
             bool(tablet.database),
             [int(each.category) for each in tablet.columns] if tablet.database else None,
         )
-        self._check(self._call("insertTablet", request, timeout, change=f"a tablet for {tablet.target}"))
+        self._check(self._call("insertTablet", request, timeout, change=f"a tablet for {tablet.target}"), changes=True)
 
     def alive(self) -> bool:
         """Whether the connection still stands, as far as can be known without sending anything."""
@@ -250,8 +250,8 @@ class IotdbSession:
         fault = CallTimeoutError if timed_out else UnreachableError
         return fault(f"{self.endpoint} did not answer: {reason}", "try again")
 
-    def _check(self, status: Any) -> None:
-        """Raises IotdbError for a status that is none of success."""
+    def _check(self, status: Any, *, changes: bool = False) -> None:
+        """Raises IotdbError for a status that is none of success; UnreachableError for a question that no ConfigNode was there for."""
         code = getattr(status, "code", None)
         if not isinstance(code, int):
             self.broken = True
@@ -266,6 +266,8 @@ class IotdbSession:
                 texts = dict.fromkeys(f"{each.code}: {each.message or ''}" for each in failed)
                 raise refusal(failed[0].code, "; ".join(texts), numbering=self.numbering)
             return
+        if not changes and without_config_node(code, status.message or ""):
+            raise not_asked(self.endpoint, status.message or "")
         raise refusal(code, status.message or "", numbering=self.numbering)
 
 
