@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from quarterdeck_api.fields import NewDatasetName
+from quarterdeck_api.fields import NewDatasetName, address_of
 
 #: As many rows as the server's functions take, and as many as its AINode gives.
 LONGEST_INPUT = 2880
@@ -74,7 +74,9 @@ class SeriesForecastParameters(Struct, frozen=True, forbid_unknown_fields=True):
 class WriteForecastParameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of `forecast.write`."""
 
-    job: Annotated[str, Meta(min_length=1, description="The job that forecast this series, as core/job/12.")]
+    job: Annotated[
+        str, address_of("job"), Meta(min_length=1, description="The job that forecast this series, as core/job/12.")
+    ]
     target: Annotated[
         str,
         Meta(
