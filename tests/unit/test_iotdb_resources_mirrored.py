@@ -26,7 +26,7 @@ from quarterdeck_ainode.iotdb.reachability import PortState, Reachability, try_p
 from quarterdeck_ainode.iotdb.twins import Twins
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.processes import ProcessReport, Telemetry
-from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.resources import Health, Link, Resource
 
 
 def make(kind: str, name: str, **named: Any) -> Resource:
@@ -38,6 +38,7 @@ def make(kind: str, name: str, **named: Any) -> Resource:
         named.get("reason", ""),
         cells=tuple(named["cells"].items()),  # type: ignore[arg-type]
         parent=named.get("parent", ""),
+        links=tuple(Link(*each) for each in named.get("links", {}).items()),
         actions_off=named.get("actions_off", {}),
     )
 
@@ -119,6 +120,7 @@ def test_our_own_ainode_tells_how_it_is() -> None:
     found = rows(look(), ours)["ainode"]
     assert found.health is Health.DEGRADED
     assert "run by this console: no heartbeat for 12 s" in found.reason
+    assert found.links == (Link("process", "core/process/plant-ainode"),)
     joining = rows(look(CONFIG, DATA), ours)["ainode"]
     assert joining.health is Health.BUSY and "is not registered" in joining.reason
     elsewhere = ManagedAINode("plant-ainode.1", True, Health.OK, "", "10.0.0.9:10810")

@@ -114,6 +114,7 @@ def _node(
         health=health.value,
         state=f"{node.status}({node.reason})" if node.reason else node.status,
         reason=node_reason(node, managed, port_state),
+        links={"process": managed.process} if managed is not None and managed.is_node(node) else {},
         actions_off=off_of_node(node, look, managed),
     )
 

@@ -24,6 +24,11 @@ class ManagedAINode(Struct, frozen=True):
     values: dict[str, float] = {}
     units: dict[str, str] = {}
 
+    @property
+    def process(self) -> str:
+        """The address of the process that it is an instance of."""
+        return f"core/process/{self.instance.rpartition('.')[0]}"
+
     def is_node(self, node: ClusterNode) -> bool:
         """Whether it is the node that the cluster lists."""
         return self.connected and self.address == f"{node.host}:{node.port}"
