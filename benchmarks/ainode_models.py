@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,26 +23,24 @@ Numbers = NDArray[np.float64]
 
 
 def measure_models(windows: int = WINDOWS) -> dict[str, list[Sample]]:
-    """Each window by both, in turn."""
-    taken: dict[str, list[Sample]] = {"statsforecast": [], "pmdarima": []}
+    """Each window by both, in turn: with as many threads as the libraries take by themselves, and with one, as the local engine fits."""
     models: dict[str, Callable[[Numbers], Numbers]] = {"statsforecast": _statsforecast, "pmdarima": _pmdarima}
+    manners: dict[str, Callable[[], AbstractContextManager[None]]] = {"": nullcontext, ", one thread": one_thread}
+    taken: dict[str, list[Sample]] = {f"{name}{manner}": [] for manner in manners for name in models}
     series = list(monthly_windows(windows))
     for model in models.values():
         model(series[0][0])  # Imports and compiles.
     for number, (training, actual) in enumerate(series):
-        for name, model in models.items():
-            with one_thread():  # As the local engine fits: threads of the linear algebra only slow small fits down.
-                begin = time.perf_counter()
-                forecast = model(training)
-                seconds = time.perf_counter() - begin
-            taken[name].append({"seconds": seconds, "mase": mase(training, actual, forecast)})
-        print(
-            f"window {number + 1}/{len(series)}: "
-            + ", ".join(
-                f"{name} {each[-1]['seconds']:.3f} s, MASE {each[-1]['mase']:.3f}" for name, each in taken.items()
-            ),
-            file=sys.stderr,
-        )
+        for manner, limited in manners.items():
+            for name, model in models.items():
+                with limited():
+                    begin, used = time.perf_counter(), time.process_time()
+                    forecast = model(training)
+                    seconds, used = time.perf_counter() - begin, time.process_time() - used
+                sample = {"seconds": seconds, "cpu_seconds": used, "mase": mase(training, actual, forecast)}
+                taken[f"{name}{manner}"].append(sample)
+        said = (f"{name} {each[-1]['seconds']:.2f} s, MASE {each[-1]['mase']:.3f}" for name, each in taken.items())
+        print(f"window {number + 1}/{len(series)}: {'; '.join(said)}", file=sys.stderr)
     return taken
 
 
