@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from quarterdeck_ainode.iotdb.browse_cluster import read_regions
 from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.describe_cluster import config_node_blocks, data_node_blocks
 from quarterdeck_ainode.iotdb.describe_model import describe_model
 from quarterdeck_ainode.iotdb.describe_node import describe_device as describe_ai_device
 from quarterdeck_ainode.iotdb.describe_node import describe_node, describe_query
@@ -20,7 +21,7 @@ from quarterdeck_ainode.iotdb.looking import ClusterLook, Looking
 from quarterdeck_ainode.iotdb.mirrored_nodes import AINODE, node_name
 from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.reachability import Reachability
-from quarterdeck_api.documents import Document
+from quarterdeck_api.documents import Block, Document
 from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.resources import Address
 
@@ -87,7 +88,17 @@ class Describing:
         look = self._look()
         self._reachability.refresh(port for node in look.nodes for port in node.ports)
         regions = self._regions(name) if name.startswith("datanode-") else ""
-        return describe_node(address, name, look, self._own.latest, self._reachability.state, regions)
+        document = describe_node(address, name, look, self._own.latest, self._reachability.state, regions)
+        return Document(document.title, (*document.blocks, *self._beside(name)))
+
+    def _beside(self, name: str) -> tuple[Block, ...]:
+        """What is asked only when a node is described."""
+        kind, _, number = name.partition("-")
+        if kind == "confignode":
+            return config_node_blocks(self._client, int(number))
+        if kind == "datanode":
+            return data_node_blocks(self._client, int(number))
+        return ()
 
     def _regions(self, name: str) -> str:
         number = name.removeprefix("datanode-")
