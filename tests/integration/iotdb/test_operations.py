@@ -64,8 +64,12 @@ def ainode(cluster: Cluster, client: Any, until: Until, tmp_path: Path) -> Itera
         until(lambda: _state(client) == "absent")
 
 
+def _node(client: Any) -> Any:
+    return next(each for each in client.get("node", "plant").resources if each.address == AINODE)
+
+
 def _state(client: Any) -> str:
-    return next(each.state for each in client.get("node", "plant").resources if each.address == AINODE)
+    return _node(client).state
 
 
 def _refusal(client: Any, action: str, address: str, **more: Any) -> str:
@@ -185,6 +189,38 @@ def test_a_crash_of_our_ainode_is_the_supervisors_work_and_it_comes_back_as_the_
     session.close()
     removed = client.finished(client.do_one("node.remove-ainode", AINODE, typed_name="ainode").job)
     assert removed.state is JobState.SUCCEEDED
+
+
+def test_a_start_that_fails_says_why_and_can_be_stopped(
+    client: Any, cluster: Cluster, until: Until, tmp_path: Path
+) -> None:
+    wanted = {"port": cluster.ports.client, "data": str(tmp_path / "node"), "wait": 5.0}  # The port is the DataNode's.
+    record = _failure(client, "node.start-ainode", AINODE, parameters=wanted)
+    assert "the cluster lists no AINode" in record.error.message
+    assert "plant-ainode.1 is not ready" in record.error.message
+    assert "quarterdeck logs core/process/plant-ainode" in record.error.remedy
+    until(lambda: "node.stop-ainode" not in _node(client).actions_off)
+    stopped = client.finished(client.do_one("node.stop-ainode", AINODE, confirmed=True).job)
+    assert stopped.state is JobState.SUCCEEDED
+    assert not client.get("process").resources
+
+
+def test_an_ainode_that_sql_removed_is_started_again(
+    client: Any, cluster: Cluster, until: Until, tmp_path: Path
+) -> None:
+    wanted = {"workers": 1, "data": str(tmp_path / "node")}
+    first = client.finished(client.do_one("node.start-ainode", AINODE, parameters=wanted).job)
+    session = Sql(cluster)
+    session.do("REMOVE AINODE")
+    until(lambda: session.query("SHOW AINODES").cells == [] and _state(client) == "absent")
+    until(lambda: "node.start-ainode" not in _node(client).actions_off)
+    second = client.finished(client.do_one("node.start-ainode", AINODE, parameters=wanted).job)
+    assert second.state is JobState.SUCCEEDED, second
+    assert second.result["node_id"] > first.result["node_id"]
+    removed = client.finished(client.do_one("node.remove-ainode", AINODE, typed_name="ainode").job)
+    assert removed.state is JobState.SUCCEEDED
+    session.close()
+    until(lambda: _state(client) == "absent")
 
 
 def test_a_load_that_stays_at_no_instance_is_a_failure_with_advice(client: Any, ainode: ScriptedAinode) -> None:

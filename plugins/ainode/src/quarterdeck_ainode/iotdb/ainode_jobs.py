@@ -45,6 +45,7 @@ async def start(context: HostJobContext) -> JobValue:
             context.log(f"process {process}: {', '.join(f'{name}={value}' for name, value in parameters.items())}")
         kept = {"process": process, "parameters": parameters}
         context.finish_step("start", kept)
+    backend.own.expect(str(kept["process"]))
     with context.step("join"):
         node, seconds = await _joined(context, backend, str(kept["process"]), wanted.wait)
     await shown_anew(context)
@@ -69,6 +70,8 @@ async def stop(context: HostJobContext) -> JobValue:
     if context.done("stop") is None:
         with context.step("stop"):
             if await _is_ready(context, process) is None:
+                backend.own.forget(process)
+                backend.attend()
                 raise RefusedError(
                     f"this console runs no AINode for {backend.name}",
                     "end it where it was started",
@@ -76,6 +79,7 @@ async def stop(context: HostJobContext) -> JobValue:
                 )
             await context.processes.remove(process)
         context.finish_step("stop")
+    backend.own.forget(process)
 
     def look() -> Look:
         node = ainode_of(read_nodes(backend.client))
@@ -107,6 +111,7 @@ async def remove(context: HostJobContext) -> JobValue:
             if await _is_ready(context, process) is not None:
                 await context.processes.remove(process)
                 context.log(f"process {process} is ended and forgotten")
+            backend.own.forget(process)
 
     advice = (
         f"its process does not end: end it by hand at {sent.before['where']}; the ConfigNode then gives up within about 20 s and "
@@ -139,7 +144,7 @@ async def _joined(
 ) -> tuple[ClusterNode, float]:
     """The node once the cluster says that it runs, with how long that took; raises with what the process or the cluster says instead."""
     clock = asyncio.get_running_loop().time
-    started, said, pause = clock(), "", _PAUSE
+    started, said, reason, pause = clock(), "", "", _PAUSE
     while True:
         context.raise_if_cancelled()
         waits_for = await _is_ready(context, process)
@@ -151,14 +156,17 @@ async def _joined(
         if node is not None and node.status == _RUNNING and is_ours(node) and waits_for == "":
             context.progress(1.0, seen)
             return node, clock() - started
+        if waits_for and ": " in waits_for:
+            reason = f"; {waits_for}"
         words = f"{seen}; {waits_for or ('the process is gone' if waits_for is None else 'its process is well')}"
         if words != said:
             context.log(f"after {clock() - started:.1f} s: {words}")
             said = words
         if clock() - started >= seconds:
             raise QuarterdeckError(
-                f"after {seconds:g} s the AINode does not run: {words}",
-                f"see `quarterdeck logs core/process/{process}`; it goes on trying until node.stop-ainode",
+                f"after {seconds:g} s the AINode does not run: {seen}{reason or words.removeprefix(seen)}",
+                f"see `quarterdeck logs core/process/{process}`; it goes on trying until node.stop-ainode, or "
+                f"`quarterdeck processes remove {process}`",
                 context.spec.address,
             )
         context.progress(min(0.95, 0.2 + 0.75 * (clock() - started) / seconds), words)
@@ -171,7 +179,7 @@ async def _is_ready(context: HostJobContext, process: str) -> str | None:
     try:
         await context.processes.wait_ready(process, 0.0)
     except CallTimeoutError as error:
-        return error.message
+        return error.message.partition(" s: ")[2] or error.message
     except NotFoundError:
         return None
     return ""

@@ -48,7 +48,7 @@ def off_of_node(node: ClusterNode | None, look: ClusterLook, managed: ManagedAIN
     elif node is not None and not is_ours(node):
         where = f"{node.host}:{node.port}"
         off[START] = f"the cluster has an AINode that is not ours, at {where}: start it there, or remove it first"
-    if managed is None or not managed.connected:
+    if managed is None:
         off[STOP] = "this console does not run it: stop it where it was started"
     if look.nodes_known and node is None:
         off[REMOVE] = "no AINode is registered in this cluster"

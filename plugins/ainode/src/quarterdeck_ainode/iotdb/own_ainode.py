@@ -48,9 +48,21 @@ class OwnAINode:
             found = list(self._known.values())
         return next((each for each in found if each.connected), found[-1] if found else None)
 
+    def expect(self, process: str) -> None:
+        """A process of that name is wanted from now on; it may never be heard of."""
+        with self._lock:
+            self._known.setdefault(f"{process}.1", ManagedAINode(f"{process}.1", False))
+
+    def forget(self, process: str) -> None:
+        """A process of that name is wanted no more."""
+        with self._lock:
+            self._known.pop(f"{process}.1", None)
+
     def changed(self, report: ProcessReport) -> None:
         """The process came, went, or judges itself otherwise."""
         with self._lock:
+            if not report.connected and report.name not in self._known:
+                return  # The end of one that is forgotten.
             known = self._known.pop(report.name, ManagedAINode(report.name, False))
             told = {} if report.connected else {"address": "", "values": {}}
             self._known[report.name] = replace(
