@@ -25,6 +25,7 @@ from quarterdeck_ainode.iotdb.workbench.entrants import (
     choose,
     settings_schema,
 )
+from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
 from quarterdeck_ainode.iotdb.workbench.judging import possible_folds
 from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
 from quarterdeck_ainode.iotdb.workbench.patience import Patience
@@ -370,6 +371,24 @@ def test_waiting_ends_with_patience_and_with_the_job() -> None:
     other = Patience(cast("JobContext", PatientContext()), 60.0, pauses.append)
     assert other.ask(lambda: ask(refusal(1504, "no such model"))[0]).failure is not None
     assert sum(pauses) == 2.5
+
+
+def test_an_ainode_that_is_registered_and_silent_may_be_asked_again_and_one_that_is_not_there_may_not() -> None:
+    titles = ("NodeID", "NodeType", "Status", "InternalAddress", "InternalPort", "Version", "BuildInfo")
+    server = ("0", "ConfigNode", "Running", "127.0.0.1", "10710", "2.0.10", "")
+    ours = ("2", "AINode", "Unknown", "127.0.0.1", "10810", "2.0.10", "quarterdeck")
+    gone = refusal(1011, "Failed to connect to AINode")
+
+    def facts(*nodes: tuple[str, ...]) -> ClusterFacts:
+        listed = Rows(titles, ("TEXT",) * len(titles), nodes)
+        return cluster_facts(ScriptedClient({"CLUSTER DETAILS": listed, "SHOW MODELS": gone}).client, ("arima",))
+
+    with pytest.raises(UnreachableError, match=r"node 2 at .* is Unknown and does not answer") as silent:
+        facts(server, ours)
+    assert "local/" in silent.value.remedy
+    with pytest.raises(QuarterdeckError, match="has no AINode") as absent:
+        facts(server)
+    assert not isinstance(absent.value, UnreachableError)
 
 
 def test_other_times_than_the_server_documents_are_said() -> None:

@@ -27,6 +27,9 @@ class CodeMeaning(Struct, frozen=True):
 #: Logins that the server refused: trying again locks the user.
 LOGIN_REFUSED = frozenset({801, 822})
 
+#: An AINode that does not answer, or no AINode at all: whoever knows that there is one may ask again.
+AINODE_AWAY = frozenset({1011, 1013})
+
 _NO_AINODE = "no AINode is registered or running: start one on the node `ainode`"
 _SEE_LOG = "see the AINode's log"
 

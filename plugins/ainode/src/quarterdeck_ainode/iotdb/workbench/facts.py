@@ -4,13 +4,21 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import NO_PERMISSION, read_loaded, read_models, read_nodes
+from quarterdeck_ainode.iotdb.cluster_state import (
+    NO_PERMISSION,
+    CatalogueModel,
+    ClusterNode,
+    read_loaded,
+    read_models,
+    read_nodes,
+)
+from quarterdeck_ainode.iotdb.error_codes import AINODE_AWAY
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours
 from quarterdeck_ainode.iotdb.versions import recognise
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts
 from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL
-from quarterdeck_api.errors import QuarterdeckError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 
 T = TypeVar("T")
 
@@ -22,12 +30,12 @@ def cluster_facts(client: IotdbClient, models: tuple[str, ...]) -> ClusterFacts:
     """Catalogue, loaded models and whose AINode it is; nothing when every model is the local engine's.
 
     What the user may not see is left open: reading a series and forecasting it need less than looking at the cluster. Raises
-    QuarterdeckError, with the models of the local engine as the remedy, when there is no AINode.
+    QuarterdeckError, with the models of the local engine as the remedy, when there is no AINode, and UnreachableError when it does not answer.
     """
     if all(name.strip().startswith(LOCAL) for name in models):
         return NOTHING_KNOWN
     nodes = _permitted(lambda: read_nodes(client))
-    ours = None
+    ours = node = None
     if nodes is not None:
         node = ainode_of(nodes)
         if node is None:
@@ -36,12 +44,25 @@ def cluster_facts(client: IotdbClient, models: tuple[str, ...]) -> ClusterFacts:
                 f"start one on the node `ainode` (node.start-ainode), or use the local engine's: {LOCAL}NAME",
             )
         ours = is_ours(node)
-    catalogue = _permitted(lambda: read_models(client))
+    catalogue = _permitted(lambda: _answered(client, node))
     running = _permitted(lambda: read_loaded(client))
     loaded = None if running is None else frozenset(each.model_id for each in running if each.count)
     [version] = client.rows("SHOW VERSION").texts()
     facts = recognise(version["version"], version.get("buildinfo", "")).facts
-    return ClusterFacts(None if catalogue is None else tuple(catalogue), loaded, ours, facts)
+    return ClusterFacts(catalogue, loaded, ours, facts)
+
+
+def _answered(client: IotdbClient, node: ClusterNode | None) -> tuple[CatalogueModel, ...]:
+    """The models; raises UnreachableError for an AINode that the cluster has and that does not answer just now."""
+    try:
+        return read_models(client)
+    except IotdbError as error:
+        if node is None or error.status not in AINODE_AWAY:
+            raise
+        raise UnreachableError(
+            f"the AINode, node {node.node_id} at {node.host}:{node.port}, is {node.status} and does not answer: {error.message}",
+            f"see the node `ainode` of the cluster, or use the local engine's models: {LOCAL}NAME",
+        ) from error
 
 
 def _permitted(read: Callable[[], T]) -> T | None:
