@@ -211,6 +211,23 @@ def test_a_question_without_a_config_node_may_be_asked_again_and_a_change_was_re
     assert node.statements.count(CREATE) == 1
 
 
+def test_a_change_that_gets_lost_between_datanode_and_ainode_may_have_happened(
+    node: FakeDataNode, connect: Connect
+) -> None:
+    text = "Failed to connect to AINode because [TException: Error in calling method registerModel, because: …]"
+    node.on(CREATE, (1011, text))
+    node.on("SHOW MODELS", (1011, text))
+    client = connect(node)
+    with pytest.raises(UnknownOutcomeError, match="registerModel"):
+        client.execute(CREATE)
+    with pytest.raises(IotdbError, match="1011"):
+        client.rows("SHOW MODELS")
+    node.on(CREATE, (1011, "Failed to connect to AINode because [Unable to validate object]"))
+    with pytest.raises(IotdbError, match="1011"):
+        client.execute(CREATE)
+    assert node.statements.count(CREATE) == 2
+
+
 @pytest.mark.parametrize("status", [801, 822])
 def test_a_refused_login_is_not_repeated_until_the_user_is_locked(
     node: FakeDataNode, connect: Connect, clock: Clock, status: int

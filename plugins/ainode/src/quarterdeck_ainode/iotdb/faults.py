@@ -2,13 +2,16 @@
 
 import re
 
-from quarterdeck_ainode.iotdb.error_codes import CodeMeaning, Numbering, meaning_of
-from quarterdeck_api.errors import QuarterdeckError, UnreachableError
+from quarterdeck_ainode.iotdb.error_codes import AINODE_AWAY, CodeMeaning, Numbering, meaning_of
+from quarterdeck_api.errors import QuarterdeckError, UnknownOutcomeError, UnreachableError
 
 #: What a DataNode says, under several codes, while no ConfigNode answers it, and the code of one that is just starting.
 _NO_CONFIG_NODE = "Fail to connect to any config node"
 _WARMING_UP = 1014
 _CONFIG_NODE_AWAY = "see whether the ConfigNodes run; the cluster goes on by itself once one does"
+
+#: And when its call to the AINode broke off: it had tried up to five times.
+_CALL_BROKE_OFF = "Error in calling method"
 
 _CODED = re.compile(r"^\s*(?P<code>\d{3,4})\s*:\s*(?P<text>.*)$", re.DOTALL)
 
@@ -43,6 +46,19 @@ def without_config_node(status: int, message: str) -> bool:
 def not_asked(endpoint: object, message: str) -> UnreachableError:
     """The error for a question that a DataNode could not answer without a ConfigNode: asking it again changes nothing."""
     return UnreachableError(f"{endpoint} answers, but reaches no ConfigNode: {message.strip()}", _CONFIG_NODE_AWAY)
+
+
+def broke_off(status: int, message: str) -> bool:
+    """Whether a DataNode lost the AINode while it handed a change on to it: the AINode may have carried it out."""
+    return status in AINODE_AWAY and _CALL_BROKE_OFF in message
+
+
+def perhaps_done(endpoint: object, message: str) -> UnknownOutcomeError:
+    """The error for a change of which a DataNode does not know whether the AINode has carried it out."""
+    return UnknownOutcomeError(
+        f"{endpoint} lost the AINode while it handed the statement on: {message.strip()}; it may or may not have happened",
+        "look at the cluster before doing it again",
+    )
 
 
 def refused(text: str, address: str = "", *, numbering: Numbering = Numbering.CURRENT) -> IotdbError:

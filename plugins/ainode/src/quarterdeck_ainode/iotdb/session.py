@@ -20,7 +20,7 @@ from quarterdeck_ainode.iotdb.connection import Connection, ConnectionFault, con
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.endpoints import Endpoint
 from quarterdeck_ainode.iotdb.error_codes import Numbering
-from quarterdeck_ainode.iotdb.faults import not_asked, refusal, without_config_node
+from quarterdeck_ainode.iotdb.faults import broke_off, not_asked, perhaps_done, refusal, without_config_node
 from quarterdeck_ainode.iotdb.result import Result
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
@@ -251,7 +251,10 @@ class IotdbSession:
         return fault(f"{self.endpoint} did not answer: {reason}", "try again")
 
     def _check(self, status: Any, *, changes: bool = False) -> None:
-        """Raises IotdbError for a status that is none of success; UnreachableError for a question that no ConfigNode was there for."""
+        """Raises IotdbError for a status that is none of success.
+
+        UnreachableError for a question that no ConfigNode was there for, UnknownOutcomeError for a change that got lost behind the DataNode.
+        """
         code = getattr(status, "code", None)
         if not isinstance(code, int):
             self.broken = True
@@ -268,6 +271,8 @@ class IotdbSession:
             return
         if not changes and without_config_node(code, status.message or ""):
             raise not_asked(self.endpoint, status.message or "")
+        if changes and broke_off(code, status.message or ""):
+            raise perhaps_done(self.endpoint, status.message or "")
         raise refusal(code, status.message or "", numbering=self.numbering)
 
 
