@@ -14,6 +14,7 @@ from own_ainode import Sql
 from quarterdeck_api.documents import Document, FactsBlock, TextBlock
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.jobs import JobState
+from quarterdeck_api.protocol import COMPLETE, CompleteParams
 from scripted_ainode import LosingProxy, ScriptedAinode
 
 Until = Callable[[Callable[[], bool]], None]
@@ -385,6 +386,29 @@ def test_configuration_is_changed_read_back_and_checked(client: Any, cluster: Cl
         client, "node.set-configuration", node, dry_run=True, **change("timestamp_precision", "us")
     )
     assert "settings" in _refusal(client, "node.set-configuration", AINODE, confirmed=True, **wanted)
+
+    key = "plant/configuration/slow_query_threshold"
+    done = client.do_one("node.set-configuration", key, parameters={"value": "34567"}, confirmed=True)
+    assert done.message == "slow_query_threshold is 34567 now; it was 12345"
+    assert "no key is named" in _refusal(
+        client, "node.set-configuration", node, parameters={"value": "1"}, dry_run=True
+    )
+    assert "leave --setting out" in _refusal(
+        client, "node.set-configuration", key, dry_run=True, **change("cluster_name", "x")
+    )
+
+
+def test_keys_and_devices_are_completed_from_the_cluster(client: Any, ainode: ScriptedAinode) -> None:
+    def choices(action: str, address: str, field: str, prefix: str) -> dict[str, str]:
+        found = client.call(COMPLETE, CompleteParams(action, address, field, prefix), 60.0).choices
+        return {each.value: each.help for each in found}
+
+    keys = choices("node.set-configuration", "plant/node/datanode-1", "setting", "trusted_")
+    assert list(keys) == ["trusted_uri_pattern"]
+    assert "regex" in keys["trusted_uri_pattern"]
+    assert "timestamp_precision" not in choices("node.set-configuration", "plant/node/datanode-1", "setting", "time")
+    assert choices("model.load", "plant/model/lazy", "devices", "") == {"cpu": "cpu", "0": "cuda"}
+    assert choices("model.unload", "plant/model/lazy", "devices", "") == {}
 
 
 def test_a_change_of_the_configuration_whose_answer_is_lost_is_unknown_and_can_be_checked(

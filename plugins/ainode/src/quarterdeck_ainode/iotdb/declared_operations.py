@@ -66,7 +66,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         CONFIGURE,
         "Set configuration",
-        ("node",),
+        ("node", "configuration"),
         SetConfiguration,
         danger=Danger.CONFIRM,
         dry_run=True,

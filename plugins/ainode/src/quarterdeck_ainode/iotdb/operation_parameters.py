@@ -100,8 +100,10 @@ class RemoveAinode(Struct, frozen=True, kw_only=True):
 class SetConfiguration(Struct, frozen=True, kw_only=True):
     """A key of the configuration and its new value."""
 
-    setting: Annotated[str, Meta(min_length=1, description="The key, as in trusted_uri_pattern.")]
     value: Annotated[str, Meta(description="Its new value.")]
+    setting: Annotated[
+        str, Meta(description="The key, as in trusted_uri_pattern; empty: the one that is selected.")
+    ] = ""
     this_node_only: Annotated[
         bool, Meta(description="Set it on this node alone; else on every ConfigNode and DataNode.")
     ] = False

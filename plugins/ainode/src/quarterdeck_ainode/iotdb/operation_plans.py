@@ -36,6 +36,7 @@ from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
 from quarterdeck_api.nearest import nearest
+from quarterdeck_api.resources import Address
 
 #: What the server uses when nobody has set `trusted_uri_pattern` (2.0.10).
 _TRUSTED_BY_DEFAULT = "file:.*"
@@ -190,10 +191,10 @@ def refuse_other(there: ClusterNode) -> None:
         )
 
 
-def set_configuration(client: IotdbClient, node_name: str, wanted: SetConfiguration) -> OperationPlan:
+def set_configuration(client: IotdbClient, address: Address, wanted: SetConfiguration) -> OperationPlan:
     """Changing a key of the configuration, on every node or on the one that is named."""
-    node_id = node_number(node_name) if wanted.this_node_only else None
-    change = plan_change(read_entries(client, node_id), wanted.setting, wanted.value)
+    key, node_id = key_and_node(address, wanted)
+    change = plan_change(read_entries(client, node_id), key, wanted.value)
     entry = change.entry
     holds = {
         Effect.AT_ONCE: "at once",
@@ -207,16 +208,33 @@ def set_configuration(client: IotdbClient, node_name: str, wanted: SetConfigurat
         Fact("New", change.new),
         Fact("Default", entry.default),
         Fact("Holds", holds),
-        Fact("On", node_name if wanted.this_node_only else "every ConfigNode and DataNode"),
+        Fact("On", "every ConfigNode and DataNode" if node_id is None else address.name),
         Fact("Meaning", entry.meaning),
     )
     return OperationPlan(
-        statements.set_configuration(wanted.setting, wanted.value, node_id),
+        statements.set_configuration(key, wanted.value, node_id),
         f"sets {entry.key} from {entry.value or 'what it is'} to {change.new}",
         change.notices,
         (FactsBlock(tuple(fact for fact in facts if fact.value), "Change"),),
         {"before": entry.value, "effect": entry.effect.value},
     )
+
+
+def key_and_node(address: Address, wanted: SetConfiguration) -> tuple[str, int | None]:
+    """Which key is to be changed, and on which node, None for all; raises UsageError."""
+    selected = address.name if address.kind == "configuration" else ""
+    if selected and wanted.setting not in ("", selected):
+        raise UsageError(f"{selected} is selected, and {wanted.setting} is named", "leave --setting out")
+    key = wanted.setting or selected
+    if not key:
+        raise UsageError("no key is named", "give --setting KEY, or do it on a key: `quarterdeck get configuration`")
+    if not wanted.this_node_only:
+        if not selected:
+            node_number(address.name)
+        return key, None
+    if selected:
+        raise UsageError(f"{selected} is not of one node", "do it on the ConfigNode or DataNode that is meant")
+    return key, node_number(address.name)
 
 
 def node_number(node_name: str) -> int:

@@ -77,7 +77,8 @@ def _plan(client: IotdbClient, backend: str, settings: IotdbSettings, request: A
                 "", f"ends the process {process}; the node stays registered", ("node.start-ainode brings it back",)
             )
         case action if action == CONFIGURE:
-            return plans.set_configuration(client, name, msgspec.convert(given, SetConfiguration))
+            address = Address.parse(request.address)
+            return plans.set_configuration(client, address, msgspec.convert(given, SetConfiguration))
         case action if action == KILL:
             return plans.kill_query(client, name)
         case action if action == FINE_TUNE:
@@ -88,16 +89,16 @@ def _plan(client: IotdbClient, backend: str, settings: IotdbSettings, request: A
 
 def _as_set(client: IotdbClient, wanted: SetConfiguration, plan: OperationPlan, address: str) -> str:
     """What holds now; raises QuarterdeckError when the server said yes and did nothing."""
+    key, node_id = plans.key_and_node(Address.parse(address), wanted)
     if plan.facts["effect"] == Effect.AT_RESTART.value:
-        return f"{wanted.setting} is written; it holds once the nodes have been started again"
-    node_id = plans.node_number(Address.parse(address).name) if wanted.this_node_only else None
-    now = next((each.value for each in read_entries(client, node_id) if each.key == wanted.setting), "")
+        return f"{key} is written; it holds once the nodes have been started again"
+    now = next((each.value for each in read_entries(client, node_id) if each.key == key), "")
     if now == wanted.value:
-        return f"{wanted.setting} is {now} now; it was {plan.facts['before']}"
+        return f"{key} is {now} now; it was {plan.facts['before']}"
     if plan.facts["effect"] == Effect.AT_ONCE.value:
         raise QuarterdeckError(
-            f"the server said yes, and {wanted.setting} is still {now or plan.facts['before']}",
+            f"the server said yes, and {key} is still {now or plan.facts['before']}",
             "see the DataNode's log; the value may not suit the key",
             address,
         )
-    return f"{wanted.setting} was accepted; this server does not show whether it holds"
+    return f"{key} was accepted; this server does not show whether it holds"

@@ -1,25 +1,39 @@
 """Whether an operation whose answer was lost has happened: by looking, never by doing it again."""
 
+import time
 from collections.abc import Callable
+
+import msgspec
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import read_loaded, read_models, read_nodes, read_queries
 from quarterdeck_ainode.iotdb.configuration_entries import Effect, read_entries
 from quarterdeck_ainode.iotdb.operation_ids import CONFIGURE, CREATE, DROP, KILL, LOAD, REMOVE, START, STOP, UNLOAD
-from quarterdeck_ainode.iotdb.operation_plans import node_number
+from quarterdeck_ainode.iotdb.operation_parameters import SetConfiguration
+from quarterdeck_ainode.iotdb.operation_plans import key_and_node
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of
 from quarterdeck_api.backend import ActionRequest, Verdict, VerifiedOutcome
 from quarterdeck_api.resources import Address
 
 _RUNNING = "Running"
+#: Looks after the first one that are taken before a no, and seconds between them.
+_MORE_LOOKS = 4
+_PAUSE = 0.5
 
 
-def verify(client: IotdbClient, request: ActionRequest) -> VerifiedOutcome:
-    """Looks at the cluster; raises UnreachableError when it does not answer."""
+def verify(client: IotdbClient, request: ActionRequest, sleep: Callable[[float], None] = time.sleep) -> VerifiedOutcome:
+    """Looks at the cluster, several times before it says no: the server may be at it. Raises UnreachableError when it does not answer."""
     look = _LOOKS.get(request.action)
     if look is None:
         return VerifiedOutcome(Verdict.UNCLEAR, f"nothing in the cluster shows whether {request.action} has happened")
-    return look(client, Address.parse(request.address).name, request)
+    name = Address.parse(request.address).name
+    found = look(client, name, request)
+    for _ in range(_MORE_LOOKS):
+        if found.verdict is not Verdict.NOT_DONE:
+            break
+        sleep(_PAUSE)
+        found = look(client, name, request)
+    return found
 
 
 def _created(client: IotdbClient, _: str, request: ActionRequest) -> VerifiedOutcome:
@@ -87,16 +101,16 @@ def _stopped(client: IotdbClient, _: str, __: ActionRequest) -> VerifiedOutcome:
     return VerifiedOutcome(Verdict.NOT_DONE if running else Verdict.DONE, said)
 
 
-def _configured(client: IotdbClient, node_name: str, request: ActionRequest) -> VerifiedOutcome:
-    key, value = str(request.parameters.get("setting", "")), str(request.parameters.get("value", ""))
-    node_id = node_number(node_name) if request.parameters.get("this_node_only") else None
+def _configured(client: IotdbClient, _: str, request: ActionRequest) -> VerifiedOutcome:
+    wanted = msgspec.convert(request.parameters, SetConfiguration)
+    key, node_id = key_and_node(Address.parse(request.address), wanted)
     entry = next((each for each in read_entries(client, node_id) if each.key == key), None)
     if entry is None or entry.effect is not Effect.AT_ONCE:
         return VerifiedOutcome(
             Verdict.UNCLEAR, f"the server does not show what is written for {key} until nodes start again"
         )
-    if entry.value == value:
-        return VerifiedOutcome(Verdict.DONE, f"{key} is {value}")
+    if entry.value == wanted.value:
+        return VerifiedOutcome(Verdict.DONE, f"{key} is {entry.value}")
     return VerifiedOutcome(Verdict.NOT_DONE, f"{key} is {entry.value}")
 
 
