@@ -32,24 +32,29 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
     return found
 
 
+def see(console: TerminalSession, pattern: str) -> None:
+    """Waits until something is on the screen, also on a machine that is busy with a database."""
+    console.wait_for(pattern, 120)
+
+
 def go(console: TerminalSession, place: str, shown: str) -> None:
     """To a place by its command."""
     console.press(":")
     console.type(f"{place}\r")
-    console.wait_for(shown)
+    see(console, shown)
 
 
 def act(console: TerminalSession, key: str, title: str, form: str) -> None:
     """Opens an action of the selected row by its key."""
     console.press("a")
-    console.wait_for(rf" {key}  {title}")
+    see(console, rf" {key}  {title}")
     console.press(key)
-    console.wait_for(form)
+    see(console, form)
 
 
 def job(console: TerminalSession) -> str:
     """The job that is shown, once it has succeeded."""
-    console.wait_for(r"^ core/job/\d+[\s\S]*● succeeded", 90)
+    see(console, r"^ core/job/\d+[\s\S]*● succeeded")
     found = re.search(r"^ (core/job/\d+)", console.text(), re.MULTILINE)
     assert found is not None
     return found[1]
@@ -60,32 +65,32 @@ def test_from_a_dead_ainode_to_a_nightly_forecast_and_back(program: Any, cluster
     assert added.returncode == 0, added.stderr
     session = Sql(cluster)
     with program.console(140, 50) as console:
-        console.wait_for(r"plant\s+. ready", 60)
+        see(console, r"plant\s+. ready")
 
         # The AINode is down, and it is said why and what to do.
         go(console, "nodes @plant", r"^ainode\s+plant\s+■ absent")
         console.press("d")
-        console.wait_for(r"Status +absent: no AINode is registered[\s\S]*What to do +start one here")
+        see(console, r"Status +absent: no AINode is registered[\s\S]*What to do +start one here")
         console.press("esc")
-        console.wait_for(r"^ainode\s+plant")
+        see(console, r"^ainode\s+plant")
 
         # It is started, and seen to become Running.
         act(console, "S", "Start AINode", r"^ Start AINode plant/node/ainode[\s\S]*listen")
-        console.wait_for(rf"config_node +{re.escape(cluster.config_node)}")
+        see(console, rf"config_node +{re.escape(cluster.config_node)}")
         console.press("enter")
         job(console)
-        console.wait_for(r"Status +Running[\s\S]*Build +quarterdeck")
+        see(console, r"Status +Running[\s\S]*Build +quarterdeck")
         console.press("esc")
-        console.wait_for(r"^ainode\s+plant\s+● Running")
+        see(console, r"^ainode\s+plant\s+● Running")
         assert session.query("SHOW AINODES").column(1) == ["Running"]
 
         # A model is loaded; the statement is shown before it is sent.
         go(console, "models @plant /naive_forecaster", r"^naive_forecaster\s+plant\s+● active")
         act(console, "L", "Load", r"^ Load plant/model/naive_forecaster")
-        console.wait_for(r"LOAD MODEL naive_forecaster TO DEVICES 'cpu'[\s\S]*one instance in each of its workers")
+        see(console, r"LOAD MODEL naive_forecaster TO DEVICES 'cpu'[\s\S]*one instance in each of its workers")
         console.press("enter")
         job(console)
-        console.wait_for(r"naive_forecaster: \d+ instances on cpu")
+        see(console, r"naive_forecaster: \d+ instances on cpu")
         assert session.query("SHOW LOADED MODELS").column(1) == ["naive_forecaster"]
         console.press("esc")
 
@@ -93,31 +98,32 @@ def test_from_a_dead_ainode_to_a_nightly_forecast_and_back(program: Any, cluster
         go(console, "series @plant", rf"^{re.escape(SERIES)}\s+plant")
         act(console, "f", "Forecast", rf"^ Forecast plant/series/{re.escape(SERIES)}[\s\S]*horizon +12")
         console.type("naive_forecaster,holtwinters,local/stl_forecaster")
-        console.wait_for(
-            r"SELECT FORECAST\(temp, 'MODEL_ID'='holtwinters'[\s\S]*--models\s+naive_forecaster,holtwinters,local"
+        see(
+            console,
+            r"SELECT FORECAST\(temp, 'MODEL_ID'='holtwinters'[\s\S]*--models\s+naive_forecaster,holtwinters,local",
         )
         console.press("enter")
         forecast = job(console)
-        console.wait_for(r"Ranking by MASE on the held-out tail[\s\S]*^ +1 +\S+")
+        see(console, r"Ranking by MASE on the held-out tail[\s\S]*^ +1 +\S+")
         ranking = re.findall(r"^ +\d +(\S+) .* 3 of 3", console.text(), re.MULTILINE)
         assert {"naive_forecaster", "holtwinters", "local/stl_forecaster"} <= set(ranking)
         console.press("esc")
-        console.wait_for(rf"^{re.escape(SERIES)}\s+plant")
+        see(console, rf"^{re.escape(SERIES)}\s+plant")
 
         # The best one's forecast is written back.
         console.press("a")
-        console.wait_for("Write a forecast back")
+        see(console, "Write a forecast back")
         console.press("down", "down", "down", "enter")
-        console.wait_for(r"^ Write a forecast back plant/series/[\s\S]*target")
+        see(console, r"^ Write a forecast back plant/series/[\s\S]*target")
         console.type(forecast)
         console.press("down")
         console.type("{series}_forecast")
-        console.wait_for(rf"would write the forecast of best in {forecast}")
+        see(console, rf"would write the forecast of best in {forecast}")
         console.press("enter")
-        console.wait_for("press enter once more")
+        see(console, "press enter once more")
         console.press("enter")
         job(console)
-        console.wait_for(r"Written: the forecast of[\s\S]*Points +12")
+        see(console, r"Written: the forecast of[\s\S]*Points +12")
         written = session.query(f"SELECT temp_forecast FROM root.plant.press WHERE time >= {FIRST + HOURS * HOUR}")
         assert [int(time or 0) for time in written.column()] == [FIRST + (HOURS + step) * HOUR for step in range(12)]
         result = program.json("jobs", "show", forecast)["result"]
@@ -131,29 +137,29 @@ def test_from_a_dead_ainode_to_a_nightly_forecast_and_back(program: Any, cluster
         for _ in range(11):
             console.press("down")
         console.type("{series}_nightly")
-        console.wait_for(r"--write-to\s+'\{series\}_nightly'")
+        see(console, r"--write-to\s+'\{series\}_nightly'")
         console.press("ctrl+t")
-        console.wait_for(r"Add a schedule")
+        see(console, r"Add a schedule")
         console.press("down")
         console.type("0 2 * * *")
-        console.wait_for(r"02:00")
+        see(console, r"02:00")
         console.press("enter")
-        console.wait_for(r"done schedule \S+ is added")
+        see(console, r"done schedule \S+ is added")
 
         # The AINode is removed; its name has to be typed.
         go(console, "nodes @plant", r"^ainode\s+plant\s+● Running")
         console.press("a")
-        console.wait_for("Remove AINode")
+        see(console, "Remove AINode")
         console.press("down", "enter")  # The first that can be done is to stop it.
-        console.wait_for(r"^ Remove AINode plant/node/ainode[\s\S]*REMOVE AINODE")
+        see(console, r"^ Remove AINode plant/node/ainode[\s\S]*REMOVE AINODE")
         console.press("enter")
-        console.wait_for("needs a name to be typed: ainode")
+        see(console, "needs a name to be typed: ainode")
         console.type("ainode")
         console.press("enter")
         job(console)
-        console.wait_for("the cluster lists no AINode")
+        see(console, "the cluster lists no AINode")
         console.press("esc")
-        console.wait_for(r"^ainode\s+plant\s+■ absent")
+        see(console, r"^ainode\s+plant\s+■ absent")
         assert session.query("SHOW AINODES").cells == []
         console.press("q")
         assert console.wait_exit() == 0
