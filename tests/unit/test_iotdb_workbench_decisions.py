@@ -371,6 +371,8 @@ def test_waiting_ends_with_patience_and_with_the_job() -> None:
     other = Patience(cast("JobContext", PatientContext()), 60.0, pauses.append)
     assert other.ask(lambda: ask(refusal(1504, "no such model"))[0]).failure is not None
     assert sum(pauses) == 2.5
+    assert ask(refusal(1599, "this AINode is ending; ask again"))[0].transient
+    assert not ask(refusal(1599, "failed inside"))[0].transient
 
 
 def test_an_ainode_that_is_registered_and_silent_may_be_asked_again_and_one_that_is_not_there_may_not() -> None:

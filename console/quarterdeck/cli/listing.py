@@ -132,7 +132,7 @@ def _coloured(line: str, style: str, colour: bool) -> str:
 
 def _tell_pending(found: GetResult, backend: str) -> int:
     for name, reason in sorted(found.pending.items()):
-        narrate(f"{name} has not said everything: {visible(reason)}")
+        narrate(f"what is shown of {name} may be old or incomplete: {visible(reason)}")
     if backend and backend in found.pending and not found.resources:
         raise UnreachableError(
             f"{backend} has not said what it has: {found.pending[backend]}",

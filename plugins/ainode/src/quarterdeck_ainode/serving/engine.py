@@ -8,6 +8,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+#: In every refusal of an AINode of ours that is about to end: it may be back in a moment.
+ENDING = "AINode is ending"
+
 
 class AinodeStatus(IntEnum):
     """Status codes of IoTDB 2.0.10 that an AINode answers with (TSStatusCode of its Java client, AINode's constants)."""

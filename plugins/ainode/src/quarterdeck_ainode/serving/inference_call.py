@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError
+from quarterdeck_ainode.serving.engine import ENDING, AinodeStatus, EngineError
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask, Refused
 
 
@@ -27,7 +27,7 @@ class InferenceCall:
 
 def closing() -> Refused:
     """The whole engine ends."""
-    return Refused(AinodeStatus.INTERNAL, "the AINode is ending; repeat the statement once it is back")
+    return Refused(AinodeStatus.INTERNAL, f"the {ENDING}; repeat the statement once it is back")
 
 
 def too_late(call: InferenceCall) -> Refused:

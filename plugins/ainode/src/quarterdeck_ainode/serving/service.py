@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from quarterdeck_ainode.serving.complaints import Complaints
 from quarterdeck_ainode.serving.engine import (
+    ENDING,
     AinodeStatus,
     Engine,
     EngineError,
@@ -57,7 +58,7 @@ OUTPUT_LENGTH = "outputLength"
 _LONGEST_URI = 4096
 
 _SUCCESS = Status(AinodeStatus.SUCCESS)
-_ENDING = EngineError(AinodeStatus.INTERNAL, "this AINode is ending; ask again once it has been started again")
+_ENDING = EngineError(AinodeStatus.INTERNAL, f"this {ENDING}; ask again once it has been started again")
 _FULL = EngineError(
     AinodeStatus.OVERLOADED,
     "this AINode computes and queues as much as it can hold; ask again in a moment, or give it more workers",

@@ -16,6 +16,7 @@ from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, function_tim
 from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, forecast_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.serving.engine import ENDING
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
 
 #: What a model of the cluster has in place of an interval.
@@ -113,7 +114,7 @@ def forecast_in_cluster(
         raise
     except QuarterdeckError as error:
         said = passed_on(error)
-        transient = isinstance(said, IotdbError) and said.status in _TRANSIENT
+        transient = isinstance(said, IotdbError) and (said.status in _TRANSIENT or ENDING in said.message)
         return Forecasted(clock() - started, failure=said.report(), statement=statement.text, transient=transient)
     seconds = clock() - started
     length = horizon + 1 if entrant.late else horizon
