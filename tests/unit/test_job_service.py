@@ -226,6 +226,23 @@ def test_from_submission_to_record(bench: Bench, kind: str) -> None:
     asyncio.run(run())
 
 
+def test_a_checkpoint_is_committed_for_the_attempt_that_runs_and_for_no_other(bench: Bench) -> None:
+    async def run() -> None:
+        bench.service.submit(structs.replace(REQUEST, job_type="sync"))
+        await settle()
+        with pytest.raises(RefusedError, match="attempt 2 of job 1"):
+            bench.service.commit_checkpoint(1, 2, {"sent": "too early"}, {})
+        bench.service.commit_checkpoint(1, 1, {"sent": "LOAD"}, {"plan": True})
+        bench.service.on_lost(1, 1, LOST)
+        bench.clock.now += 10
+        bench.service.pump()
+        await settle()
+        assert (bench.host.specs[-1].token, bench.host.specs[-1].checkpoint) == (2, {"sent": "LOAD"})
+        assert bench.host.specs[-1].done == {"plan": True}
+
+    asyncio.run(run())
+
+
 def test_jobs_start_as_places_become_free(bench: Bench) -> None:
     async def run() -> None:
         for _ in range(4):
