@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# A real Apache IoTDB for tests: one ConfigNode and one DataNode, on loopback, without root.
+# A real Apache IoTDB for tests: one ConfigNode and one DataNode, on loopback, without root, and its command line client.
 #
 #   bash tests/servers/iotdb.sh install                    once: 5 to 10 minutes, 1.2 GB while it works, 100 MB that stay
 #   bash tests/servers/iotdb.sh where                      prints the installation's folder; fails when there is none
 #   bash tests/servers/iotdb.sh start|stop|status|wipe FOLDER [NODE]
 #   bash tests/servers/iotdb.sh kill|pause|resume|restart FOLDER NODE
+#   bash tests/servers/iotdb.sh cli FOLDER [OPTION …]      IoTDB's own client, as root: -sql_dialect table, -e 'show models'
 #
 # FOLDER holds everything of one cluster; `start` chooses free ports when it is new, and prints them. NODE is confignode or datanode.
 # The verbs with a FOLDER need Quarterdeck's Python environment: activated, or named by PYTHON=….
@@ -12,12 +13,16 @@
 # The project publishes no binary package with its artefacts. Of this version there are the jars of its server, its ConfigNode and its
 # consensus, and the source release; what those jars need beside them is built from the source. Two versions differ from the source's own:
 # that of tsfile which it wants is not published, and the one after it comes with a newer ANTLR, whose grammars an older runtime cannot read.
+# The command line client and the JDBC driver below it are not published either: the compiler alone makes them, against the server's jars.
 set -euo pipefail
 
 version=2.0.10
-recipe=1 # To be raised when what is below makes something else: what an older recipe has installed is then no longer used.
+recipe=2 # To be raised when what is below makes something else: what an older recipe has installed is then no longer used.
 tsfile=2.4.0
 antlr=4.13.2
+jline=3.26.2
+commons_csv=1.10.0
+osgi=7.0.0
 dependency_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.6.0
 built=(
     external-api external-service-api node-commons calc-commons metrics-core iotdb-session iotdb-subscription
@@ -73,7 +78,9 @@ build_modules() {
         --also-make --projects "${modules#,}" install
 }
 
-managed() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version></dependency>"; }
+managed() {
+    echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version>${4:+<scope>$4</scope>}</dependency>"
+}
 
 collect_jars() {
     mkdir -p "$scratch/run"
@@ -89,6 +96,9 @@ collect_jars() {
   <dependencies>
     $(managed org.apache.iotdb iotdb-server $version)
     $(managed org.apache.iotdb iotdb-confignode $version)
+    $(managed org.jline jline $jline)
+    $(managed org.apache.commons commons-csv $commons_csv)
+    $(managed org.osgi osgi.cmpn $osgi provided)
   </dependencies>
 </project>
 POM
@@ -96,6 +106,17 @@ POM
     mkdir "$scratch/complete/conf"
     find "$scratch/source" -path '*/src/assembly/resources/conf/iotdb-system.properties.template' -exec cp {} "$scratch/complete/conf" \;
     [ -s "$scratch/complete/conf/iotdb-system.properties.template" ] || fail "the source has no template of the configuration"
+}
+
+# What only the client needs stays out of the nodes' class path. Two classes are for OSGi containers, and want more of OSGi than annotations.
+compile_cli() {
+    local client="$scratch/source/apache-iotdb-$version/iotdb-client" lib="$scratch/complete/lib" cli="$scratch/complete/cli"
+    mkdir "$cli"
+    mv "$lib/jline-$jline.jar" "$lib/commons-csv-$commons_csv.jar" "$cli"
+    find "$client"/{jdbc,cli}/src/main/{java,i18n/en} -name '*.java' ! -name Activator.java ! -name IoTDBDataSourceFactory.java > "$scratch/cli.files"
+    javac -proc:none -nowarn -encoding UTF-8 -d "$cli/classes" \
+        -cp "$lib/*:$cli/*:$scratch/repository/org/osgi/osgi.cmpn/$osgi/osgi.cmpn-$osgi.jar" "@$scratch/cli.files" >> "$log" 2>&1 ||
+        fail "the command line client does not compile; all that the compiler said: $log"
 }
 
 install() {
@@ -115,6 +136,7 @@ install() {
     build_modules
     echo "built after $SECONDS s"
     collect_jars
+    compile_cli
     mv "$scratch/complete" "$installation"
     rm -rf "$scratch" "$log"
     echo "IoTDB $version installed in $SECONDS s: $installation, $(du -sm "$installation" | cut -f 1) MB"
@@ -126,7 +148,7 @@ case "${1:-}" in
         echo "$installation"
         [ -d "$installation" ] || exit 1
         ;;
-    start | stop | status | kill | pause | resume | restart | wipe) exec "${PYTHON:-python3}" "$here/iotdb_command.py" "$@" ;;
+    start | stop | status | kill | pause | resume | restart | wipe | cli) exec "${PYTHON:-python3}" "$here/iotdb_command.py" "$@" ;;
     *)
         sed -n 's/^#   //p' "$0" >&2
         exit 2

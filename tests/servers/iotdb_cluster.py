@@ -75,6 +75,17 @@ class Cluster:
         """Where an AINode registers."""
         return f"{LOOPBACK}:{self.ports.config_node}"
 
+    def cli_command(self, *options: str) -> list[str]:
+        """The command of IoTDB's own client, which logs in as root; its options are those of `start-cli.sh`."""
+        return [
+            _java(),
+            *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Dfile.encoding=UTF-8"),
+            f"-Duser.home={self.folder}",  # Where it keeps what was typed.
+            *("-cp", ":".join(str(self._installation / each) for each in ("cli/classes", "cli/*", "lib/*"))),
+            "org.apache.iotdb.cli.Cli",
+            *("-h", LOOPBACK, "-p", str(self.ports.client), "-u", "root", "-pw", "root", *options),
+        ]
+
     def start(self, node: Node | None = None) -> None:
         """Starts a node, or both, and returns when they listen; what runs already is left alone."""
         first = self._ports is None and self._read_ports() is None
@@ -255,10 +266,9 @@ class Cluster:
     def _start_one(self, node: Node) -> None:
         if self.process(node) is not None:
             return
-        java = Path(os.environ["JAVA_HOME"], "bin", "java") if "JAVA_HOME" in os.environ else "java"
         with (self.folder / "logs" / f"{node}.log").open("ab") as log:
             child = subprocess.Popen(
-                [java, *arguments(node, self.folder, self._installation)],
+                [_java(), *arguments(node, self.folder, self._installation)],
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -277,6 +287,10 @@ class Cluster:
 
     def _tails(self) -> str:
         return "".join(f"\n--- end of {each}.log\n{self.log(each)}" for each in Node)
+
+
+def _java() -> str:
+    return str(Path(os.environ["JAVA_HOME"], "bin", "java")) if "JAVA_HOME" in os.environ else "java"
 
 
 def _environment() -> dict[str, str]:
