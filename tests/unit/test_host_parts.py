@@ -216,6 +216,16 @@ def test_a_poller_asks_rarely_what_nobody_looks_at() -> None:
     assert [poller.interval(interest) for interest in Interest] == [2, 30, 120]
 
 
+def test_a_poller_lets_nobody_who_looks_wait_long_for_what_is_back() -> None:
+    now = [1000.0]
+    poller = Poller(list, ("model",), 2, 30, clock=lambda: now[0])
+    assert [poller.rest(interest, 0.0) for interest in Interest] == [2, 30, 120]
+    assert [poller.rest(interest, 75.0) for interest in Interest] == [15, 75, 120]
+    assert [poller.rest(interest, 4.0) for interest in Interest] == [4, 30, 120]
+    poller.attend(60)
+    assert [poller.rest(interest, 75.0) for interest in Interest] == [15, 15, 15]
+
+
 def test_a_poller_that_attends_polls_at_once_and_then_as_if_somebody_looked() -> None:
     watched = context([])
     polls: list[int] = []

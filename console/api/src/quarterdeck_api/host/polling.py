@@ -18,6 +18,9 @@ from quarterdeck_api.resources import Remove, Resource, Synced, Unreachable, Ups
 #: What nobody looks at at all is asked this many times less often than what stands in the background.
 IDLE_FACTOR = 4.0
 
+#: Seconds after which what cannot be reached is asked again at the latest while somebody looks: it may be back.
+LONGEST_PAUSE_LOOKED_AT = 15.0
+
 #: Seconds after which a waiting poll looks whether `watch` must return.
 _STOP_CHECK = 0.2
 
@@ -76,7 +79,8 @@ class Poller:
 
     `snapshot` gives everything the backend has of `kinds`; it is always called in the same thread. Intervals in seconds: with somebody
     looking, and without. A snapshot that takes longer than `timeout` seconds is reported as Unreachable, and polls that would overlap it are
-    dropped. Exceptions are reported as Unreachable too, and the next poll waits with backoff and jitter.
+    dropped. Exceptions are reported as Unreachable too, and the next poll waits with backoff and jitter, for a minute at most, and no more
+    than 15 s while somebody looks.
     """
 
     def __init__(
@@ -118,6 +122,11 @@ class Poller:
             return self._foreground
         return self._background if interest is Interest.BACKGROUND else self._background * IDLE_FACTOR
 
+    def rest(self, interest: Interest, pause: float) -> float:
+        """Seconds between the beginnings of two polls when failures ask for a pause; 0 is none."""
+        looked_at = interest is Interest.FOREGROUND or self._clock() < self._attentive_until
+        return max(self.interval(interest), min(pause, LONGEST_PAUSE_LOOKED_AT) if looked_at else pause)
+
     def run(self, context: WatchContext) -> None:
         """Polls until `context.stopped`."""
         asker = _Asker(self._snapshot)
@@ -149,7 +158,7 @@ class Poller:
         """Waits until the next poll is due; a change of interest makes it due earlier or later, never at once, as `attend` does."""
         pause = backoff_delay(self._failures, self._rng, base=self._foreground) if self._failures else 0.0
         while not context.stopped and not self._due_now:
-            left = begun + max(self.interval(context.interest), pause) - self._clock()
+            left = begun + self.rest(context.interest, pause) - self._clock()
             if left <= 0 or context.wait(left):
                 return
 
