@@ -100,7 +100,7 @@ def test_an_answer_that_is_lost_is_kept_as_such(fault: Exception) -> None:
     assert context.kept[-1]["state"] == "lost"
 
 
-@pytest.mark.parametrize("fault", [IotdbError(1504, "no such model"), UnreachableError("nobody listens")])
+@pytest.mark.parametrize("fault", [IotdbError("1504 no such model", status=1504), UnreachableError("nobody listens")])
 def test_what_certainly_did_not_happen_may_be_sent_by_the_next_attempt(fault: Exception) -> None:
     context = Context()
     with pytest.raises(type(fault)):

@@ -4,12 +4,14 @@ import os
 
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import (
+    NO_PERMISSION,
     ClusterNode,
     read_devices,
     read_loaded,
     read_models,
     read_nodes,
 )
+from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.load_planner import AinodeFacts, OfficialMemory
 from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, on_this_machine
 from quarterdeck_api.errors import RefusedError, UnreachableError
@@ -19,9 +21,14 @@ _GIB = 2**30
 _RUNNING = "Running"
 
 
-def running_ainode(client: IotdbClient) -> ClusterNode:
-    """The cluster's AINode; raises RefusedError when there is none, and UnreachableError when it does not run."""
-    node = ainode_of(read_nodes(client))
+def running_ainode(client: IotdbClient) -> ClusterNode | None:
+    """The cluster's AINode, None when the user may not see nodes; raises RefusedError when there is none, and UnreachableError when it does not run."""
+    try:
+        node = ainode_of(read_nodes(client))
+    except IotdbError as error:
+        if error.status != NO_PERMISSION:
+            raise
+        return None
     if node is None:
         raise RefusedError("the cluster has no AINode", "start one: node.start-ainode on the node `ainode`")
     if node.status != _RUNNING:
@@ -36,7 +43,7 @@ def read_facts(client: IotdbClient, device_memory: float = 0.0, memory_ratio: fl
     """The facts of the AINode that runs; `device_memory` in GiB, 0 is unknown."""
     node = running_ainode(client)
     devices = read_devices(client)
-    ours = is_ours(node)
+    ours = node is not None and is_ours(node)
     memory: dict[str, OfficialMemory] = {}
     if not ours:
         for device in devices:
@@ -46,6 +53,7 @@ def read_facts(client: IotdbClient, device_memory: float = 0.0, memory_ratio: fl
     return AinodeFacts(devices, read_models(client), read_loaded(client), ours, memory)
 
 
-def _machine_memory(node: ClusterNode) -> int:
+def _machine_memory(node: ClusterNode | None) -> int:
     """Bytes of this machine's memory when the AINode runs here, else 0."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if on_this_machine(node.host) else 0
+    here = node is not None and on_this_machine(node.host)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if here else 0

@@ -12,6 +12,7 @@ from quarterdeck_ainode.iotdb import operation_statements as statements
 from quarterdeck_ainode.iotdb.ainode_facts import read_facts, running_ainode
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import (
+    NO_PERMISSION,
     CatalogueModel,
     ClusterNode,
     NodeType,
@@ -41,7 +42,6 @@ from quarterdeck_api.resources import Address
 #: What the server uses when nobody has set `trusted_uri_pattern` (2.0.10).
 _TRUSTED_BY_DEFAULT = "file:.*"
 _TRUSTED = "trusted_uri_pattern"
-_NO_PERMISSION = 803
 
 
 class OperationPlan(Struct, frozen=True):
@@ -72,11 +72,13 @@ def create_model(client: IotdbClient, wanted: CreateModel) -> OperationPlan:
     if any(model.model_id == wanted.model for model in read_models(client)):
         raise RefusedError(f"there is a model {wanted.model} already", "choose another id, or drop that one first")
     notices = [_check_pattern(client, wanted.uri)]
-    if on_this_machine(node.host):
+    if node is None:
+        notices.append(f"{place.path} has to exist where the AINode runs, which this user may not see")
+    elif on_this_machine(node.host):
         check_files(place.path, is_ours(node))
     else:
         notices.append(f"{place.path} has to exist on {node.host}, where the AINode runs: it cannot be seen from here")
-    if is_ours(node):
+    if node is not None and is_ours(node):
         notices.append(
             "ours reads specifications from its data folder and the folders that it was started with (--trust)"
         )
@@ -93,7 +95,7 @@ def _check_pattern(client: IotdbClient, uri: str) -> str:
     try:
         entries = read_entries(client)
     except IotdbError as error:
-        if error.status == _NO_PERMISSION:
+        if error.status == NO_PERMISSION:
             return f"the server's {_TRUSTED} may not be read by this user; a URI that it refuses fails with 701"
         raise
     pattern = next((entry.value for entry in entries if entry.key == _TRUSTED), _TRUSTED_BY_DEFAULT)
