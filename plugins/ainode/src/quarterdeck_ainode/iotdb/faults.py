@@ -10,8 +10,9 @@ _NO_CONFIG_NODE = "Fail to connect to any config node"
 _WARMING_UP = 1014
 _CONFIG_NODE_AWAY = "see whether the ConfigNodes run; the cluster goes on by itself once one does"
 
-#: And when its call to the AINode broke off: it had tried up to five times.
+#: When its call to another node broke off, of the AINode after up to five times.
 _CALL_BROKE_OFF = "Error in calling method"
+_TO_AINODE = "connect to AINode"
 
 _CODED = re.compile(r"^\s*(?P<code>\d{3,4})\s*:\s*(?P<text>.*)$", re.DOTALL)
 
@@ -38,14 +39,16 @@ def refusal(status: int, message: str, address: str = "", *, numbering: Numberin
     return IotdbError(said, meaning.remedy if meaning else "see the logs of the DataNode", address, status)
 
 
-def without_config_node(status: int, message: str) -> bool:
-    """Whether a DataNode could not do something because no ConfigNode answered it."""
-    return status == _WARMING_UP or _NO_CONFIG_NODE in message
+def cut_off(status: int, message: str) -> bool:
+    """Whether a DataNode could not do something because no ConfigNode, or another DataNode, answered it."""
+    broke_off = _CALL_BROKE_OFF in message and _TO_AINODE not in message
+    return status == _WARMING_UP or _NO_CONFIG_NODE in message or broke_off
 
 
 def not_asked(endpoint: object, message: str) -> UnreachableError:
-    """The error for a question that a DataNode could not answer without a ConfigNode: asking it again changes nothing."""
-    return UnreachableError(f"{endpoint} answers, but reaches no ConfigNode: {message.strip()}", _CONFIG_NODE_AWAY)
+    """The error for a question that a DataNode that is cut off could not answer: asking it again changes nothing."""
+    without = "a node that it needs does not answer it" if _CALL_BROKE_OFF in message else "it reaches no ConfigNode"
+    return UnreachableError(f"{endpoint} answers, but {without}: {message.strip()}", _CONFIG_NODE_AWAY)
 
 
 def broke_off(status: int, message: str) -> bool:

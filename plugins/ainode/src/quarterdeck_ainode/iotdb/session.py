@@ -20,7 +20,7 @@ from quarterdeck_ainode.iotdb.connection import Connection, ConnectionFault, con
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.endpoints import Endpoint
 from quarterdeck_ainode.iotdb.error_codes import Numbering
-from quarterdeck_ainode.iotdb.faults import broke_off, not_asked, perhaps_done, refusal, without_config_node
+from quarterdeck_ainode.iotdb.faults import broke_off, cut_off, not_asked, perhaps_done, refusal
 from quarterdeck_ainode.iotdb.result import Result
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
@@ -253,7 +253,7 @@ class IotdbSession:
     def _check(self, status: Any, *, changes: bool = False) -> None:
         """Raises IotdbError for a status that is none of success.
 
-        UnreachableError for a question that no ConfigNode was there for, UnknownOutcomeError for a change that got lost behind the DataNode.
+        UnreachableError for a question that its DataNode is cut off from, UnknownOutcomeError for a change that got lost behind the DataNode.
         """
         code = getattr(status, "code", None)
         if not isinstance(code, int):
@@ -269,7 +269,7 @@ class IotdbSession:
                 texts = dict.fromkeys(f"{each.code}: {each.message or ''}" for each in failed)
                 raise refusal(failed[0].code, "; ".join(texts), numbering=self.numbering)
             return
-        if not changes and without_config_node(code, status.message or ""):
+        if not changes and cut_off(code, status.message or ""):
             raise not_asked(self.endpoint, status.message or "")
         if changes and broke_off(code, status.message or ""):
             raise perhaps_done(self.endpoint, status.message or "")
