@@ -10,7 +10,7 @@ from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import refused
 from quarterdeck_ainode.iotdb.looking import MODELS_SECONDS, QUERIES_SECONDS, Looking
 from quarterdeck_ainode.iotdb.rows import Rows
-from quarterdeck_api.errors import ProtocolError, UnreachableError
+from quarterdeck_api.errors import CallTimeoutError, ProtocolError, UnreachableError
 
 DETAILS = (
     *("NodeID", "NodeType", "Status", "InternalAddress", "InternalPort", "ConfigConsensusPort"),
@@ -209,8 +209,12 @@ def test_models_are_asked_for_in_the_table_dialect_where_the_tree_needs_a_privil
 
 def test_a_cluster_that_does_not_answer_is_unreachable(look_at: Any) -> None:
     server, looking, _ = look_at(DATA_NODE)
+    server.answers["SHOW CLUSTER DETAILS"] = CallTimeoutError("10.0.0.2:6667 did not answer")
+    with pytest.raises(CallTimeoutError, match="it hangs, or the ConfigNode") as hanging:
+        looking.look()
+    assert "both processes" in hanging.value.remedy
     server.answers["SHOW CLUSTER DETAILS"] = UnreachableError("connection refused")
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError, match="^connection refused$"):
         looking.look()
 
 

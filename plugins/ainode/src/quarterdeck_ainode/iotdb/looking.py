@@ -28,7 +28,7 @@ from quarterdeck_ainode.iotdb.cluster_state import (
 )
 from quarterdeck_ainode.iotdb.error_codes import LOGIN_REFUSED
 from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
+from quarterdeck_api.errors import CallTimeoutError, ErrorReport, QuarterdeckError, UnreachableError
 
 T = TypeVar("T")
 
@@ -191,6 +191,11 @@ class Looking:
                 raise UnreachableError(error.message, error.remedy) from error
             refusals.append(Refusal(statement, error.status, error.report()))
         except UnreachableError as error:
+            if unreachable and isinstance(error, CallTimeoutError):
+                raise CallTimeoutError(
+                    f"{error.message}; it hangs, or the ConfigNode does that it asks in its turn",
+                    "see whether both processes run, and their logs; the cluster is asked again by itself",
+                ) from error
             if unreachable:
                 raise
             refusals.append(Refusal(statement, 0, error.report()))
