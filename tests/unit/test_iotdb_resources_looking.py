@@ -214,7 +214,7 @@ def test_a_cluster_that_does_not_answer_is_unreachable(look_at: Any) -> None:
         looking.look()
     assert "both processes" in hanging.value.remedy
     server.answers["SHOW CLUSTER DETAILS"] = UnreachableError("connection refused")
-    with pytest.raises(UnreachableError, match="^connection refused$"):
+    with pytest.raises(UnreachableError, match=r"^connection refused$"):
         looking.look()
 
 
