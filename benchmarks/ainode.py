@@ -31,7 +31,7 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=10_000_000)
     arguments.add_argument("--data-rounds", type=int, default=3)
     arguments.add_argument("--clusters", type=int, default=5)
-    arguments.add_argument("--seconds", type=float, default=60.0, help="of watching, in the foreground and behind")
+    arguments.add_argument("--seconds", type=float, default=60.0, help="of watching, with the console open and closed")
     given = arguments.parse_args()
     parts: Mapping[str, Callable[[], dict[str, list[Sample]]]] = {
         "forecast": lambda: measure_forecasts(installed_quarterdeck(), given.rounds),

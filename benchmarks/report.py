@@ -338,7 +338,7 @@ def polling_rows(samples: Samples) -> list[Row]:
     """Watching clusters: console, runtime and host together."""
     return [
         Row(
-            f"{taken[0]['clusters']:.0f} clusters watched {name}",
+            f"{taken[0]['clusters']:.0f} clusters watched, {name}",
             statistics.median(column(taken, "core share of all")) * 100,
             2,
             "% of a core",
