@@ -6,7 +6,6 @@ from typing import TypeVar
 from quarterdeck_ainode.iotdb.client import IotdbClient
 from quarterdeck_ainode.iotdb.cluster_state import (
     NO_PERMISSION,
-    CatalogueModel,
     ClusterNode,
     read_loaded,
     read_models,
@@ -44,18 +43,18 @@ def cluster_facts(client: IotdbClient, models: tuple[str, ...]) -> ClusterFacts:
                 f"start one on the node `ainode` (node.start-ainode), or use the local engine's: {LOCAL}NAME",
             )
         ours = is_ours(node)
-    catalogue = _permitted(lambda: _answered(client, node))
-    running = _permitted(lambda: read_loaded(client))
+    catalogue = _permitted(lambda: _answered(lambda: read_models(client), node))
+    running = _permitted(lambda: _answered(lambda: read_loaded(client), node))
     loaded = None if running is None else frozenset(each.model_id for each in running if each.count)
     [version] = client.rows("SHOW VERSION").texts()
     facts = recognise(version["version"], version.get("buildinfo", "")).facts
     return ClusterFacts(catalogue, loaded, ours, facts)
 
 
-def _answered(client: IotdbClient, node: ClusterNode | None) -> tuple[CatalogueModel, ...]:
-    """The models; raises UnreachableError for an AINode that the cluster has and that does not answer just now."""
+def _answered(read: Callable[[], T], node: ClusterNode | None) -> T:
+    """What the AINode tells; raises UnreachableError for one that the cluster has and that does not answer just now."""
     try:
-        return read_models(client)
+        return read()
     except IotdbError as error:
         if node is None or error.status not in AINODE_AWAY:
             raise
