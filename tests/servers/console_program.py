@@ -26,6 +26,13 @@ class Console:
         found = self._asked("get", kind, "-b", self.backend, *more)
         return {each["name"]: each for each in (found["resources"] if isinstance(found, dict) else found)}
 
+    def every(self, kind: str) -> dict[str, dict[str, Any]]:
+        """All resources of a kind that is browsed, by name."""
+        done = self._run("get", kind, "-b", self.backend, "--all")
+        assert done.returncode == 0, done.stderr
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        return {each["name"]: each for each in found}
+
     def facts(self, name: str) -> dict[str, Any]:
         """The facts of a described resource, by their labels."""
         return {

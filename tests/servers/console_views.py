@@ -42,6 +42,11 @@ def client_addresses(console: Console) -> Shown:
     return [tuple(str(console.facts("node/datanode-1")["Address for clients"]).split(":"))]
 
 
+def connected(console: Console) -> Shown:
+    """Who is connected to the one DataNode, and from where."""
+    return [(user, client) for user, client, _ in console.table("node/datanode-1", "Connected")]
+
+
 def models(*names: str) -> View:
     """Id, type, category and state of the named models, or of all."""
     return lambda console: [
@@ -86,10 +91,10 @@ def region_counts(console: Console) -> Shown:
     return [("1", kinds.count("data"), kinds.count("schema"))]
 
 
-def settings(console: Console, *more: str) -> Shown:
+def settings(console: Console) -> Shown:
     """Setting, value, default."""
-    shown = console.get("configuration", "--limit", "200", *more)
-    return [(name, each["cells"]["value"], each["cells"]["default"]) for name, each in shown.items()]
+    shown = console.every("configuration").values()
+    return [(each["name"], each["cells"]["value"], each["cells"]["default"]) for each in shown]
 
 
 def databases(model: str) -> View:

@@ -291,8 +291,17 @@ def test_regions_and_settings(cluster: Cluster, client: Any) -> None:
     below = browsed(client, "region", f"plant/database/{DATABASE}")
     assert {cells["database"] for cells in below.values()} == {DATABASE}
     settings = browsed(client, "configuration")
-    assert settings["dn_rpc_port"] == {"value": str(cluster.ports.client), "default": "6667", "changed": True}
-    assert list(settings).index("dn_rpc_port") < list(settings).index("timestamp_precision"), "changed ones stand first"
+    assert settings["dn_rpc_port"] == {
+        "value": str(cluster.ports.client),
+        "default": "6667",
+        "changed": True,
+        "holds": "after a restart",
+        "type": "int",
+    }
+    changed = [cells["changed"] for cells in settings.values()]
+    assert changed == sorted(changed, reverse=True) and len(set(changed)) == 2, "changed ones stand first"
+    described = client.describe("plant/configuration/slow_query_threshold").document
+    assert facts(described)["A new value holds"] == "at once" and "slow" in text(described)
 
 
 def test_a_series_is_described_with_what_a_forecast_has_to_know(client: Any) -> None:

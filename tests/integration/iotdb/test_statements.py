@@ -197,6 +197,7 @@ _SERVICES = view.table("node/datanode-1", "Services")
 _SESSION = (
     "a property of one session: the console has sessions of both dialects, and shows the data of both side by side"
 )
+_OTHERS = "each client sees the statement itself; a query that others see is killed from everywhere below"
 _FUNCTIONS = "the console looks for those that it needs, and greys what cannot be done without them"
 _COSTS = "of all clients' queries together; the console measures its own (`metrics`)"
 
@@ -222,7 +223,6 @@ LOOKS = (
     Look("SHOW SERVICES", BOTH, "servicename state", _SERVICES),
     Look("SHOW REGIONS", TREE, _REGION, view.regions("tree")),
     Look("SHOW REGIONS", TABLE, _REGION, view.regions("table")),
-    Look("SHOW CONFIGURATION", TABLE, "name value defaultvalue", view.settings),
     Look("SHOW DATABASES", TREE, "database schemareplicationfactor datareplicationfactor", view.databases("tree")),
     Look("SHOW DEVICES", TREE, "device", view.names("device", "plant/database/root.stated")),
     Look("SHOW TIMESERIES", TREE, "timeseries datatype encoding compression", view.series("plant/database/root.stated")),
@@ -232,6 +232,10 @@ LOOKS = (
     Look("SELECT * FROM information_schema.data_nodes", TABLE, "rpcaddress rpcport", view.client_addresses),
     Look("SELECT * FROM information_schema.services", TABLE, "servicename state", _SERVICES),
     Look("SELECT * FROM information_schema.configurations", TABLE, "variable value", _VARIABLES),
+    Look("SELECT * FROM information_schema.regions", TABLE, _REGION, view.regions("table")),
+    Look("SELECT DISTINCT user_name, client_ip FROM information_schema.connections", TABLE, "username clientip", view.connected),
+    Look("SELECT DISTINCT user FROM information_schema.queries", TABLE, "user", _OTHERS),
+    Look("SELECT DISTINCT user FROM information_schema.current_queries", TABLE, "user", _OTHERS),
     Look("SHOW CURRENT_SQL_DIALECT", BOTH, "currentsqldialect", _SESSION),
     Look("SHOW CURRENT_DATABASE", TABLE, "currentdatabase", _SESSION),
     Look("SHOW CURRENT_USER", BOTH, "currentuser", "the user of a backend is in the console's configuration"),
@@ -354,6 +358,19 @@ def test_models_are_created_and_dropped_from_everywhere(
         until(lambda: seen() == {False})
 
 
+def test_all_settings_are_shown(clients: Clients, console: Console) -> None:
+    shown = {name: (value, default) for name, value, default in view.settings(console)}
+    every = clients.agreed("table", "SHOW ALL CONFIGURATION").cells
+    assert len(every) > 300
+    assert shown == {name: (value or default, default) for name, value, default in every}
+    chosen = clients.agreed("table", "SHOW CONFIGURATION").cells
+    assert {name: shown[str(name)] for name, _, _ in chosen} == {row[0]: tuple(row[1:]) for row in chosen}
+    described = clients.answer("python", "table", "SHOW ALL CONFIGURATION WITH DESC")
+    meanings = dict(zip(described.column(), described.column(3), strict=True))
+    assert "effectiveMode: hot_reload" in str(meanings["slow_query_threshold"])
+    assert console.facts("configuration/slow_query_threshold")["A new value holds"] == "at once"
+
+
 def test_the_configuration_is_set_from_everywhere(
     clients: Clients, console: Console, ainode: None, until: Until
 ) -> None:
@@ -361,9 +378,8 @@ def test_the_configuration_is_set_from_everywhere(
 
     def values() -> set[str]:
         console.forget()
-        shown = [(name, value) for name, value, _ in view.settings(console, "--filter", key)]
-        asked = [(row[0], row[1]) for row in clients.agreed("table", "SHOW CONFIGURATION").cells]
-        return {str(value) for name, value in (*shown, *asked) if name == key}
+        asked = [row[1] for row in clients.agreed("table", "SHOW CONFIGURATION").cells if row[0] == key]
+        return {str(each) for each in (console.facts(f"configuration/{key}")["Value"], *asked)}
 
     console.do("node.set-configuration", "node/datanode-1", "--setting", key, "--value", "21001", "--yes")
     until(lambda: values() == {"21001"})
@@ -419,6 +435,14 @@ def texts(moments: list[int]) -> list[str]:
     return [str(each) for each in moments]
 
 
+def test_a_session_changes_its_dialect(clients: Clients) -> None:
+    """The console does not need this: it has sessions of both."""
+    for client in CLIENTS:
+        for dialect in ("table", "tree"):
+            clients.do(client, f"SET SQL_DIALECT={dialect}")
+            assert clients.answer(client, "tree", "SHOW CURRENT_SQL_DIALECT").cells == [[dialect.upper()]]
+
+
 def test_call_inference(clients: Clients, console: Console, ainode: None) -> None:
     found = clients.agreed("tree", call(outputLength=5, sp=24, generateTime="true"))
     plain = clients.agreed("tree", call(outputLength=5, sp=24))
@@ -452,21 +476,20 @@ def test_classify(clients: Clients, console: Console, ainode: None) -> None:
     assert texts(done["moments"]) == found.column()
 
 
-#: Parameters of FORECAST in tables, how many rows come with them, and what the console has for them.
+#: Parameters of FORECAST in tables, and how many rows come with them.
 PARAMETERS = (
-    ("", 96, "--horizon, whose default is 12"),
-    (", output_length => 2", 2, "--horizon 2"),
-    (", output_length => 2, model_options => 'strategy=drift,sp=1'", 2, "--set naive_forecaster.strategy=drift"),
-    (f", output_length => 2, output_start_time => {START + 500 * HOUR}", 2, "nothing: a forecast goes on after the last row"),
-    (", output_length => 2, output_interval => 30m", 2, "nothing: it has the step of the rows, as the calendar has it"),
-    (", output_length => 2, timecol => 'time'", 2, "nothing: the table's own time column"),
-    (", output_length => 2, preserve_input => true", COUNT + 2, "--save-history"),
-)  # fmt: skip
+    ("", 96),  # In the console --horizon, whose default is 12.
+    (", output_length => 2", 2),  # --horizon 2
+    (", output_length => 2, model_options => 'strategy=drift,sp=1'", 2),  # --set naive_forecaster.strategy=drift
+    (f", output_length => 2, output_start_time => {START + 500 * HOUR}", 2),  # Nothing: it goes on after the last row.
+    (", output_length => 2, output_interval => 30m", 2),  # Nothing: the step of the rows, as the calendar has it.
+    (", output_length => 2, timecol => 'time'", 2),  # Nothing: the table's own time column.
+    (", output_length => 2, preserve_input => true", COUNT + 2),  # --save-history
+)
 
 
-@pytest.mark.parametrize(("more", "rows", "instead"), PARAMETERS)
-def test_parameters_of_the_table_function(more: str, rows: int, instead: str, clients: Clients, ainode: None) -> None:
-    assert instead
+@pytest.mark.parametrize(("more", "rows"), PARAMETERS)
+def test_parameters_of_the_table_function(more: str, rows: int, clients: Clients, ainode: None) -> None:
     assert len(clients.agreed("table", forecast(more)).cells) == rows
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.browse_tree import ttl_text
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import read_configuration
+from quarterdeck_ainode.iotdb.configuration_entries import read_entries
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.schema_statements import SYSTEM_DATABASE
@@ -99,15 +99,21 @@ def region_resource(make: ResourceMaker, region: Region, node: int | None = None
 
 
 def configuration_resources(client: IotdbClient, make: ResourceMaker) -> list[Resource]:
-    """The settings that the cluster shows, those that were changed first."""
+    """Every setting that there is, those that were changed first."""
     found = [
         make(
             "configuration",
-            key,
-            cells={"value": value, "default": default, "changed": value != default},
-            state="changed" if value != default else "default",
+            each.key,
+            cells={
+                "value": each.value,
+                "default": each.default,
+                "changed": each.changed,
+                "holds": each.effect.told,
+                "type": each.data_type,
+            },
+            state="changed" if each.changed else "default",
         )
-        for key, (value, default) in read_configuration(client).items()
+        for each in read_entries(client)
     ]
     return sorted(found, key=lambda each: (each.state != "changed", each.name))
 

@@ -1,4 +1,4 @@
-"""What a cluster says of itself, as types: nodes, models, AI devices, loaded instances, running queries and settings."""
+"""What a cluster says of itself, as types: nodes, models, AI devices, loaded instances and running queries."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -120,12 +120,6 @@ def read_queries(client: IotdbClient) -> tuple[RunningQuery, ...]:
     if len(refusals) == len(Dialect):
         raise refusals[0]
     return tuple(found.values())
-
-
-def read_configuration(client: IotdbClient) -> dict[str, tuple[str, str]]:
-    """Setting to its value and its default, as far as the cluster shows them."""
-    found = client.rows("SHOW CONFIGURATION", dialect=Dialect.TABLE)
-    return {row["name"]: (row["value"], row["default_value"]) for row in found.texts()}
 
 
 def nodes_of(found: Rows) -> tuple[ClusterNode, ...]:

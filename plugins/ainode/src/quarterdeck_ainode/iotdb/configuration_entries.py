@@ -30,6 +30,18 @@ class Effect(Enum):
     NEVER = "first_start"
     UNKNOWN = "unknown"
 
+    @property
+    def told(self) -> str:
+        """In words; empty where the server does not say it."""
+        return _WHEN.get(self, "")
+
+
+_WHEN = {
+    Effect.AT_ONCE: "at once",
+    Effect.AT_RESTART: "after a restart",
+    Effect.NEVER: "from the first start on",
+}
+
 
 class ConfigurationEntry(Struct, frozen=True):
     """One key. `value` is what holds now, `default` what holds when nobody sets it; `data_type` is the server's word, empty when it has none."""
@@ -40,6 +52,11 @@ class ConfigurationEntry(Struct, frozen=True):
     effect: Effect = Effect.UNKNOWN
     data_type: str = ""
     meaning: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is not as it is when nobody sets it."""
+        return self.value != self.default
 
 
 class ConfigurationChange(Struct, frozen=True):

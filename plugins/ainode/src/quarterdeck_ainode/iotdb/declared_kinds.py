@@ -117,6 +117,8 @@ KINDS: tuple[Kind, ...] = (
             Column("value", "Value"),
             Column("default", "Default"),
             Column("changed", "Changed", ColumnType.BOOLEAN),
+            Column("holds", "A new value holds"),
+            Column("type", "Type"),
         ),
         mirrored=False,
         parent_kind="node",

@@ -5,13 +5,13 @@ from quarterdeck_ainode.iotdb.browse_cluster import read_regions
 from quarterdeck_ainode.iotdb.browse_tables import columns_of
 from quarterdeck_ainode.iotdb.browse_tree import counted, ttl_text
 from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import read_configuration
+from quarterdeck_ainode.iotdb.configuration_entries import read_entries
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.series_statistics import column_extents, tree_extents
 from quarterdeck_ainode.iotdb.table_names import TableName, parse_table, parse_table_device
 from quarterdeck_ainode.iotdb.time_text import time_text
-from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock
+from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Cell
 
@@ -109,17 +109,23 @@ def describe_region(client: IotdbClient, address: str, name: str) -> Document:
 
 
 def describe_setting(client: IotdbClient, address: str, name: str) -> Document:
-    """A setting with its default."""
-    found = read_configuration(client).get(name)
+    """A setting with its default, and what the server's own list says of it."""
+    found = next((each for each in read_entries(client) if each.key == name), None)
     if found is None:
         raise NotFoundError(
             f"the cluster shows no setting {name}",
             "see `quarterdeck get configuration`, which needs an administrator",
             address,
         )
-    value, default = found
-    facts = (Fact("Value", value), Fact("Default", default), Fact("Changed", value != default))
-    return Document(address, (FactsBlock(facts),))
+    facts = [Fact("Value", found.value), Fact("Default", found.default), Fact("Changed", found.changed)]
+    if found.data_type:
+        facts.append(Fact("Type", found.data_type))
+    if found.effect.told:
+        facts.append(Fact("A new value holds", found.effect.told))
+    blocks: list[Block] = [FactsBlock(tuple(facts))]
+    if found.meaning:
+        blocks.append(TextBlock(found.meaning, title="What the server says of it"))
+    return Document(address, tuple(blocks))
 
 
 def _columns(client: IotdbClient, table: TableName, tags: tuple[tuple[str, str], ...]) -> TableBlock:
