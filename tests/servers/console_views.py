@@ -121,6 +121,16 @@ def names(kind: str, parent: str) -> View:
     ]
 
 
+def tag_values(parent: str) -> View:
+    """The values of a table's one tag."""
+    return lambda console: [(name.split('"')[1],) for name in console.get("device", "--parent", parent)]
+
+
+def columns(name: str) -> View:
+    """Name, category and type of a table's columns."""
+    return lambda console: [tuple(row[:3]) for row in console.table(name, "Columns")]
+
+
 def fact(name: str, *labels: str) -> View:
     """Facts of a described resource."""
     return lambda console: [tuple(console.facts(name)[label] for label in labels)]
