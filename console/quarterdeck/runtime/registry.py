@@ -158,7 +158,12 @@ class Registry:
                         f"see `quarterdeck get {action.kinds[0]}`",
                     )
                 return catalogue.plugin.id, action
-        known = [action.id for catalogue in catalogues for action in catalogue.actions]
+        known = [
+            action.id
+            for catalogue in catalogues
+            for action in catalogue.actions
+            if address is None or address.kind in action.kinds
+        ]
         if address is None and any(
             action.id == action_id
             for each in self._plugins.values()

@@ -29,7 +29,7 @@ def test_filters_commands_and_help_by_keys(program: Any) -> None:
         console.wait_for("models 13$")
 
         console.press(":")
-        console.type("dat")
+        console.type("datas")
         console.press("tab")
         console.wait_for(":datasets")
         console.press("enter")

@@ -142,6 +142,8 @@ class MapRun:
 
     def results(self, cancelled: bool) -> list[Any]:
         """The results; raises what failed first in the order of items, or JobCancelledError."""
+        if self._on_done is not None and self._done == len(self.items):
+            self._tell(self._on_done)  # The thread that finished the last item may not have come to say so yet.
         if self._failure is not None:
             raise self._failure[1]
         if cancelled or self._done < len(self.items):

@@ -91,7 +91,8 @@ class ProcessPool:
     def __init__(self, processes: int, idle_seconds: float = _IDLE_SECONDS) -> None:
         self.processes = max(processes, 1)
         self._idle_seconds = idle_seconds
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._starting = 0
         self._map_lock = threading.Lock()
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
@@ -201,11 +202,24 @@ class ProcessPool:
                 self._give_back(child)
 
     def _borrow(self) -> _Child:
+        """A child that waits, or a new one; a map that begins when another has just ended waits for its children to come back."""
         with self._lock:
-            child = self._idle.pop() if self._idle else None
-        if child is None:
+            while not self._idle and len(self._busy) + self._starting >= self.processes - 1:
+                self._lock.wait()
+            if self._idle:
+                child = self._idle.pop()
+                self._busy.add(child)
+                return child
+            self._starting += 1
+        try:
             child = self._spawn()
+        except UnreachableError:
+            with self._lock:
+                self._starting -= 1
+                self._lock.notify_all()
+            raise
         with self._lock:
+            self._starting -= 1
             self._busy.add(child)
         return child
 
@@ -213,10 +227,12 @@ class ProcessPool:
         with self._lock:
             self._busy.discard(child)
             self._idle.append(child)
+            self._lock.notify_all()
 
     def _dismiss(self, child: _Child) -> int:
         with self._lock:
             self._busy.discard(child)
+            self._lock.notify_all()
         return child.bury()
 
     def _kill_busy(self) -> None:
