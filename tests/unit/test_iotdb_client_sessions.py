@@ -78,6 +78,24 @@ def test_a_query_is_answered_and_its_session_used_again(node: FakeDataNode, conn
     assert node.connections == 1 and node.statements == [VERSION] * 3
 
 
+def test_a_question_is_asked_again_while_the_server_has_no_memory_for_it_and_a_change_is_not(
+    node: FakeDataNode, connect: Connect
+) -> None:
+    crowded = (719, "There is not enough memory to execute current fragment instance")
+    answers = iter([crowded, crowded, result([("Version", "TEXT")], texts("2.0.10"))()])
+    node.on(VERSION, lambda: next(answers))
+    node.on(CREATE, crowded)
+    node.on("SHOW QUERIES", crowded)
+    client = connect(node)
+    assert client.rows(VERSION).values == (("2.0.10",),)
+    assert node.statements.count(VERSION) == 3
+    with pytest.raises(IotdbError, match="719 no memory for the query"):
+        client.execute(CREATE)
+    assert node.statements.count(CREATE) == 1
+    with pytest.raises(IotdbError, match="719"):
+        client.rows("SHOW QUERIES")
+
+
 @pytest.mark.parametrize("answer", [Answer.CLOSE, Answer.RUBBISH, Answer.HUGE, Answer.CUT])
 def test_a_change_whose_answer_is_lost_is_unknown_and_sent_once(
     node: FakeDataNode, connect: Connect, answer: Answer

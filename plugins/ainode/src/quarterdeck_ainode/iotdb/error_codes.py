@@ -30,6 +30,9 @@ LOGIN_REFUSED = frozenset({801, 822})
 #: An AINode that does not answer, or no AINode at all: whoever knows that there is one may ask again.
 AINODE_AWAY = frozenset({1011, 1013})
 
+#: A question that was refused before anything was done for it, because others take the DataNode's memory just now.
+NO_MEMORY = 719
+
 _NO_AINODE = "no AINode is registered or running: start one on the node `ainode`"
 _SEE_LOG = "see the AINode's log"
 
@@ -51,6 +54,9 @@ SERVER_CODES = (
     CodeMeaning(701, "not accepted", "correct the statement as its text says"),
     CodeMeaning(715, "query was killed", "run it again if it was killed by mistake"),
     CodeMeaning(717, "query was ended", "run it again; a long query needs a longer read_timeout"),
+    CodeMeaning(
+        NO_MEMORY, "no memory for the query", "ask again in a moment; when it stays so, give the DataNode more memory"
+    ),
     CodeMeaning(720, "query timed out", "the server ends queries after 60 s: use a shorter window, or a faster model"),
     CodeMeaning(800, "not logged in", "try again: the session was ended by the server"),
     CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),

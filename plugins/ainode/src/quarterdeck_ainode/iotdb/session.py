@@ -1,4 +1,4 @@
-"""One session with one DataNode, which never sends a statement twice.
+"""One session with one DataNode, which never sends a statement twice, but for a question that the server said it had no memory for.
 
 It uses the calls that IoTDB's own client generates from IoTDB's interface, but not that client's session: that one sends a statement again
 after a reconnect, cannot bound how long an exchange takes, cannot tell what was sent from what was not, and reads and writes values one by
@@ -7,6 +7,7 @@ one. Who reconnects is the pool. A session is used by one thread at a time.
 
 import contextlib
 import ssl
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -19,7 +20,7 @@ from thrift.Thrift import TApplicationException
 from quarterdeck_ainode.iotdb.connection import Connection, ConnectionFault, connect
 from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.endpoints import Endpoint
-from quarterdeck_ainode.iotdb.error_codes import Numbering
+from quarterdeck_ainode.iotdb.error_codes import NO_MEMORY, Numbering
 from quarterdeck_ainode.iotdb.faults import broke_off, cut_off, not_asked, perhaps_done, refusal
 from quarterdeck_ainode.iotdb.result import Result
 from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
@@ -55,6 +56,9 @@ _LOGIN_REMEDY = (
     "check that this is the client port of an IoTDB DataNode, and that `tls`, `client_certificate` and `compression` of the "
     "backend are as the server has them"
 )
+
+#: Seconds after which a question is asked again that a DataNode had no memory for beside others: it refuses before it does anything.
+_CROWDED = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _SUCCESS = (200, 400)
 _SEVERAL = 302
@@ -189,6 +193,11 @@ class IotdbSession:
         milliseconds = max(1, int(in_all * 1000))
         request = calls.TSExecuteStatementReq(self._session_id, statement, self._statement_id, fetch_rows, milliseconds)
         answer = self._call("executeQueryStatementV2", request, timeout + _GRACE)
+        for pause in _CROWDED:
+            if answer.status.code != NO_MEMORY:
+                break
+            time.sleep(pause)
+            answer = self._call("executeQueryStatementV2", request, timeout + _GRACE)
         self._check(answer.status)
 
         def fetch() -> Any:
