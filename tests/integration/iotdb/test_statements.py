@@ -406,8 +406,12 @@ def test_a_query_is_seen_and_killed_from_everywhere(
 
     def infer(said: list[str]) -> None:
         session = Sql(cluster)
-        said.append(session.error(statement))
-        session.close()
+        try:
+            said.append(str(session.query(statement)))
+        except Exception as error:
+            said.append(str(error))
+        finally:
+            session.close()
 
     def running() -> set[str]:
         """The query, as both clients and the console list it."""
