@@ -34,12 +34,12 @@ class Clients:
         assert self.answer("cli", dialect, statement) == found
         return found
 
-    def do(self, client: str, statement: str) -> None:
-        """Makes a statement of the tree dialect that gives no rows."""
+    def do(self, client: str, statement: str, dialect: str = "") -> None:
+        """Makes a statement that gives no rows; where no dialect is given, each client uses another one."""
         if client == "python":
-            self._python["tree"].do(statement)
+            self._python[dialect or "table"].do(statement)
         else:
-            printed = self._cli["tree"].say(statement)
+            printed = self._cli[dialect or "tree"].say(statement)
             assert "successfully" in printed, printed
 
     def error(self, client: str, dialect: str, statement: str) -> str:

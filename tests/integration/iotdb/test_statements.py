@@ -454,7 +454,7 @@ def test_a_session_changes_its_dialect(clients: Clients) -> None:
     """The console does not need this: it has sessions of both."""
     for client in CLIENTS:
         for dialect in ("table", "tree"):
-            clients.do(client, f"SET SQL_DIALECT={dialect}")
+            clients.do(client, f"SET SQL_DIALECT={dialect}", "tree")
             assert clients.answer(client, "tree", "SHOW CURRENT_SQL_DIALECT").cells == [[dialect.upper()]]
 
 
