@@ -1,6 +1,7 @@
 """Jobs on the AINode of a cluster: start ours, stop ours, and take whichever there is out of the cluster."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -18,8 +19,11 @@ from quarterdeck_ainode.serving.declared_serving import SERVER
 from quarterdeck_api.documents import Document, Fact, FactsBlock
 from quarterdeck_api.errors import CallTimeoutError, NotFoundError, QuarterdeckError, RefusedError, UnreachableError
 from quarterdeck_api.jobs import HostJobContext, JobValue
+from quarterdeck_api.resources import Health
 
 _RUNNING = "Running"
+#: What is said of an instance that judges itself stopped: it was removed from its cluster and stays so until it is started anew.
+_HAS_LEFT = f" is {Health.STOPPED.value}: "
 _PAUSE = 0.3
 
 
@@ -47,7 +51,7 @@ async def start(context: HostJobContext) -> JobValue:
         context.finish_step("start", kept)
     backend.own.expect(str(kept["process"]))
     with context.step("join"):
-        node, seconds = await _joined(context, backend, str(kept["process"]), wanted.wait)
+        node, seconds = await _joined(context, backend, str(kept["process"]), dict(kept["parameters"]), wanted.wait)
     await shown_anew(context)
     where = f"{node.host}:{node.port}"
     facts = (
@@ -140,10 +144,14 @@ def _removed_look(client: IotdbClient, node_id: int) -> Look:
 
 
 async def _joined(
-    context: HostJobContext, backend: IotdbBackend, process: str, seconds: float
+    context: HostJobContext, backend: IotdbBackend, process: str, parameters: dict[str, Any], seconds: float
 ) -> tuple[ClusterNode, float]:
-    """The node once the cluster says that it runs, with how long that took; raises with what the process or the cluster says instead."""
+    """The node once the cluster says that it runs, with how long that took; raises with what the process or the cluster says instead.
+
+    A process that was still well when it was looked at, and then says that it had been removed from the cluster, is started anew, once.
+    """
     clock = asyncio.get_running_loop().time
+    anew = False
     started, said, reason, pause = clock(), "", "", _PAUSE
     while True:
         context.raise_if_cancelled()
@@ -156,6 +164,11 @@ async def _joined(
         if node is not None and node.status == _RUNNING and is_ours(node) and waits_for == "":
             context.progress(1.0, seen)
             return node, clock() - started
+        if node is None and waits_for and _HAS_LEFT in waits_for and not anew:
+            anew = True
+            context.log(f"process {process} had left the cluster when it was looked at; it is started anew")
+            await context.processes.remove(process)
+            await context.processes.ensure(SERVER, process, parameters)
         if waits_for and ": " in waits_for:
             reason = f"; {waits_for}"
         words = f"{seen}; {waits_for or ('the process is gone' if waits_for is None else 'its process is well')}"
