@@ -238,8 +238,10 @@ def test_a_poller_that_attends_polls_at_once_and_then_as_if_somebody_looked() ->
     poller = Poller(snapshot, ("model",), 0.01, 3600, clock=lambda: now[0])
     thread = run_poller(poller, watched)
     eventually(lambda: len(polls) == 1)
-    poller.attend(60)
+    number = poller.attend(60)
     eventually(lambda: len(polls) == 2)
+    eventually(lambda: poller.has_said(number))
+    assert not poller.has_said(number + 1)
     assert poller.interval(Interest.NONE) == 0.01
     now[0] += 60.5
     assert poller.interval(Interest.BACKGROUND) == 3600

@@ -36,6 +36,9 @@ R = TypeVar("R")
 #: Seconds that `watch` gets to return, and `close` to release what it holds.
 CLOSE_TIMEOUT = 3.0
 
+#: Seconds for telling the runtime what a backend has reported before a job of it ends.
+_SAY_SECONDS = 1.0
+
 #: Opening a backend and doing an action may take this many times as long as asking it something.
 SLOW_CALL_FACTOR = 2.5
 
@@ -115,6 +118,10 @@ class BackendRunner:
         self._interest = interest
         if self._context is not None:
             self._context.set_interest(interest)
+
+    async def said(self) -> None:
+        """Returns once the runtime has been told what the backend has reported so far, or after a second."""
+        await self._sender.sent(_SAY_SECONDS)
 
     async def retry(self) -> None:
         """Closes the backend and opens it anew; calls are let through again."""

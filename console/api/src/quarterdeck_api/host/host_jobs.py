@@ -35,13 +35,25 @@ class _Attempt:
 
 
 class HostJobs:
-    """Runs attempts; `backend` gives an open backend by name and raises UnreachableError when it is not open, `ask` asks the runtime."""
+    """Runs attempts.
 
-    def __init__(self, channel: LoopChannel, pool: CallPool, backend: Callable[[str], object], ask: HostAsker) -> None:
+    `backend` gives an open backend by name and raises UnreachableError when it is not open, `ask` asks the runtime. `said` returns once the
+    runtime has been told what a backend has reported: whoever waits for a job then finds its resources as the job has left them.
+    """
+
+    def __init__(
+        self,
+        channel: LoopChannel,
+        pool: CallPool,
+        backend: Callable[[str], object],
+        ask: HostAsker,
+        said: Callable[[str], Awaitable[None]],
+    ) -> None:
         self._channel = channel
         self._pool = pool
         self._backend = backend
         self._ask = ask
+        self._said = said
         self._attempts: dict[tuple[int, int], _Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,6 +104,7 @@ class HostJobs:
             attempt.task = asyncio.create_task(self._execute(spec, attempt.context))
             await asyncio.wait([attempt.task, attempt.given_up], return_when=asyncio.FIRST_COMPLETED)
             self._store(spec, attempt, _outcome(spec, attempt))
+            await self._said(spec.backend)
             ended = True
         except asyncio.CancelledError:
             if attempt.task is not None:

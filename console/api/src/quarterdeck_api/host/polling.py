@@ -107,14 +107,24 @@ class Poller:
         self._complete = False
         self._context: WatchContext | None = None
         self._due_now = False
+        self._begun = self._said = 0
         self._attentive_until = -math.inf
 
-    def attend(self, seconds: float) -> None:
-        """Polls at once, and for some seconds as often as with somebody looking: something has just been done. From any thread."""
+    def attend(self, seconds: float) -> int:
+        """Polls at once, and for some seconds as often as with somebody looking: something has just been done. From any thread.
+
+        Gives the number of the first poll that begins after it, for `has_said`.
+        """
         self._attentive_until = self._clock() + seconds
+        number = self._begun + 1
         self._due_now = True
         if self._context is not None:
             self._context.wake()
+        return number
+
+    def has_said(self, number: int) -> bool:
+        """Whether the poll of that number, or one after it, is over and what it found has been emitted."""
+        return self._said >= number
 
     def interval(self, interest: Interest) -> float:
         """Seconds between the beginnings of two polls while all is well."""
@@ -143,12 +153,14 @@ class Poller:
     def _poll(self, context: WatchContext, asker: _Asker, begun: float) -> None:
         """One poll, or the rest of one that hangs."""
         if not asker.asking:
+            self._begun += 1
             asker.ask()
         while not context.stopped:
             left = begun + self._timeout - self._clock()
             answer = asker.answer(min(left, _STOP_CHECK))
             if answer is not None:
                 self._take(context, answer)
+                self._said = self._begun
                 return
             if left <= 0:
                 self._report(context, UnreachableError(f"no answer within {self._timeout:g} s", "it is asked again"))

@@ -175,7 +175,13 @@ class HostProgram:
             BackendTools(
                 wanted.catalogue, pool, time.monotonic, Random(), wanted.call_timeout, self._processes.send_from_thread
             ),
-            HostJobs(LoopChannel(self._peer.notify), pool, lambda name: self._backend(name).backend, self._peer.call),
+            HostJobs(
+                LoopChannel(self._peer.notify),
+                pool,
+                lambda name: self._backend(name).backend,
+                self._peer.call,
+                self._said,
+            ),
             EventHooks(hooks, pool),
             AuthorizeHook(hooks, authorizing),
             HostControllers(wanted.catalogue, pool, lambda name: self._backend(name).backend, self._peer),
@@ -257,6 +263,11 @@ class HostProgram:
         if runner is None:
             raise NotFoundError(f"this host has no backend {name!r}", f"it has: {', '.join(self._backends) or 'none'}")
         return runner
+
+    async def _said(self, backend: str) -> None:
+        runner = self._backends.get(backend)
+        if runner is not None:  # It may have been taken out of the configuration meanwhile.
+            await runner.said()
 
     def _backend_of(self, address: str) -> BackendRunner:
         return self._backend(address.split("/", 1)[0])

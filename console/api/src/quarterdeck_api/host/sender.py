@@ -72,6 +72,12 @@ class ChangeSender:
         self._credit += batches
         self._schedule()
 
+    async def sent(self, seconds: float) -> None:
+        """Returns once what was emitted so far is sent, or after so many seconds: the runtime may give no credit."""
+        deadline = self._loop.time() + seconds
+        while self._coalescer.pending and self._loop.time() < deadline:
+            await asyncio.sleep(GATHER_DELAY)
+
     def close(self) -> None:
         """Sends nothing any more."""
         self._coalescer.clear()

@@ -70,11 +70,17 @@ class IotdbBackend:
         )
         self._poller.run(context)
 
-    def attend(self) -> None:
-        """Something was done to the cluster, or begins to be: it is looked at now, and often for a while. From any thread."""
+    def attend(self) -> int:
+        """Something was done to the cluster, or begins to be: it is looked at now, and often for a while. From any thread.
+
+        Gives the number of the look that begins then, for `has_shown`; 0 when nobody looks.
+        """
         self.looking.attend()
-        if self._poller is not None:
-            self._poller.attend(ATTENTIVE_SECONDS)
+        return self._poller.attend(ATTENTIVE_SECONDS) if self._poller is not None else 0
+
+    def has_shown(self, look: int) -> bool:
+        """Whether what a look found has been reported."""
+        return self._poller is None or self._poller.has_said(look)
 
     def probe(self) -> ProbeResult:
         """What the server is and lets its user do."""

@@ -15,7 +15,7 @@ from quarterdeck_api.jobs import HostJobContext
 _OPEN_SECONDS = 20.0
 _OPEN_PAUSE = 0.1
 #: Seconds that a job waits for a look at the cluster at its end, and between its own looks at whether there was one.
-_SHOWN_SECONDS = 3.0
+_SHOWN_SECONDS = 5.0
 _SHOWN_PAUSE = 0.05
 
 
@@ -79,8 +79,7 @@ def where_the_reason_stands(backend: IotdbBackend, what: str) -> str:
 async def shown_anew(context: HostJobContext) -> None:
     """Returns once the cluster has been looked at again, so that whoever asks for its resources after the job sees what it did."""
     backend = opened(context)
-    before = backend.looking.latest
-    backend.attend()
+    look = backend.attend()
     deadline = asyncio.get_running_loop().time() + _SHOWN_SECONDS
-    while backend.looking.latest is before and asyncio.get_running_loop().time() < deadline:
+    while not backend.has_shown(look) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(_SHOWN_PAUSE)
