@@ -89,6 +89,8 @@ def settings(ports: Ports) -> dict[str, str]:
         "dn_mpp_data_exchange_port": str(ports.exchange),
         "dn_schema_region_consensus_port": str(ports.schema_consensus),
         "dn_data_region_consensus_port": str(ports.data_consensus),
+        # Each region of data takes two of these from the direct memory; with the 32 MiB that are usual, seven databases fill it.
+        "wal_buffer_size_in_byte": str(2 * 1024 * 1024),
         "schema_replication_factor": "1",
         "data_replication_factor": "1",
         "config_node_consensus_protocol_class": "org.apache.iotdb.consensus.ratis.RatisConsensus",

@@ -40,8 +40,17 @@ ATTENTIVE_SECONDS = 15.0
 
 #: What our own looking sends; a user does not want to see it among the running queries.
 OWN_STATEMENTS = frozenset(
-    ("show cluster details", "show models", "show loaded models", "show ai_devices", "show queries", "show version")
+    (
+        "show cluster details",
+        "show models",
+        "show loaded models",
+        "show ai_devices",
+        "show queries",
+        "show version",
+        "show functions",
+    )
 )
+_OWN_BEGINNING = "list privileges of user "
 
 
 class Refusal(Struct, frozen=True):
@@ -208,4 +217,5 @@ _AINODE_STATEMENTS = ("SHOW MODELS", "SHOW LOADED MODELS", "SHOW AI_DEVICES")
 
 
 def _own(query: RunningQuery) -> bool:
-    return query.statement.strip().rstrip(";").strip().lower() in OWN_STATEMENTS
+    statement = query.statement.strip().rstrip(";").strip().lower()
+    return statement in OWN_STATEMENTS or statement.startswith(_OWN_BEGINNING)
