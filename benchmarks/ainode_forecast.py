@@ -12,13 +12,13 @@ from ainode_node import Cluster, connected, joined_node, memory, node_program, r
 from measure import Sample, percentile
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.tablet import ColumnCategory, Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import ValueType
-from quarterdeck_ainode.models import MODELS, Task, forecaster_parameters, model_named
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory, Tablet, TabletColumn
+from quarterdeck_ainode.models.catalogue import MODELS, Task, forecaster_parameters, model_named
 from quarterdeck_ainode.serving import inference
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import QuarterdeckError
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ import sktime
 from measure import Sample
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.one_thread import one_thread
+from quarterdeck_ainode.models.one_thread import one_thread
 
 SEASON, TRAINING, STEPS = 12, 84, 12
 WINDOWS = 40

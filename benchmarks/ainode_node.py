@@ -12,7 +12,7 @@ import psutil
 from installed import ROOT
 from measure import Sample, fresh_home
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 
 sys.path.insert(0, str(ROOT / "tests" / "servers"))

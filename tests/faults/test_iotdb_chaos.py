@@ -21,7 +21,7 @@ from chaos_faults import FAULTS, Fault
 from chaos_plant import AINODE, Plant
 from counting_proxy import CountingProxy
 from iotdb_cluster import Cluster
-from own_ainode import Sql, until
+from own_ainode import Sql, answers, until
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import (
     JOURNAL,
@@ -156,18 +156,14 @@ def _recovered(plant: Plant, number: str) -> bool:
 
 def _forecasts(plant: Plant) -> bool:
     """Whether a forecast comes through the whole cluster, and what was loaded is."""
-    try:
-        session = Sql(plant.cluster)
-    except Exception:
-        return False  # A server that starts says so in many ways.
-    try:
-        asked = f"SELECT FORECAST(s, 'MODEL_ID'='{_LOADED}', 'OUTPUT_LENGTH'='3') FROM root.chaos.d"
-        loaded = [row[1:] for row in session.query("SHOW LOADED MODELS").cells]
-        return len(session.query(asked).cells) == 3 and loaded == [[_LOADED, "1"]]
-    except Exception:
-        return False
-    finally:
-        session.close()
+    asked = f"SELECT FORECAST(s, 'MODEL_ID'='{_LOADED}', 'OUTPUT_LENGTH'='3') FROM root.chaos.d"
+    found = answers(plant.cluster, "SHOW LOADED MODELS", asked)
+    return (
+        found is not None
+        and found[0].column(1) == [_LOADED]
+        and found[0].column(2) == ["1"]
+        and len(found[1].cells) == 3
+    )
 
 
 def check_forecasts(plant: Plant) -> Counter[str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +72,21 @@ class Sql:
         """Ends the session."""
         self._session.close()
 
+    def __enter__(self) -> "Sql":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def answers(cluster: Cluster, *questions: str) -> list[Rows] | None:
+    """What queries give; None as long as one of them fails, which a cluster that starts says in many ways."""
+    try:
+        with Sql(cluster) as session:
+            return [session.query(question) for question in questions]
+    except Exception:
+        return None
+
 
 class OwnAinode:
     """The program `quarterdeck-ainode` with a data folder; may be ended and started again."""
@@ -105,6 +120,16 @@ class OwnAinode:
         until(lambda: "Running" in self.statuses() or not self.running(), self.log)
         assert self.running(), self.log()
 
+    @contextlib.contextmanager
+    def member(self) -> Iterator["OwnAinode"]:
+        """Starts it, waits until it has joined, and ends it at last."""
+        self.start()
+        try:
+            self.wait_member()
+            yield self
+        finally:
+            self.close()
+
     def statuses(self) -> list[str | None]:
         """What SHOW AINODES says of every AINode."""
         return self._listed(1)
@@ -114,17 +139,8 @@ class OwnAinode:
         return next(iter(self._listed(0)), None)
 
     def _listed(self, column: int) -> list[str | None]:
-        try:
-            session = Sql(self.cluster)
-        except Exception:
-            return []  # A server that starts says so in many ways.
-        try:
-            return session.query("SHOW AINODES").column(column)
-        except Exception:
-            return []
-        finally:
-            with contextlib.suppress(Exception):
-                session.close()
+        found = answers(self.cluster, "SHOW AINODES")
+        return found[0].column(column) if found else []
 
     def kill(self) -> None:
         """Ends it with SIGKILL."""

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck_ainode.accuracy import accuracy, naive_scale
-from quarterdeck_ainode.folds import make_folds
+from quarterdeck_ainode.models.accuracy import accuracy, naive_scale
+from quarterdeck_ainode.models.folds import make_folds
 from quarterdeck_api.errors import UsageError
 
 ACTUAL = np.array([10.0, 12.0, 8.0, 20.0])

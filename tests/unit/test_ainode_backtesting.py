@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quarterdeck_ainode import backtesting
-from quarterdeck_ainode.accuracy import accuracy, naive_scale
-from quarterdeck_ainode.fitting import recorded_warnings
-from quarterdeck_ainode.models import MODELS, Task
+from quarterdeck_ainode.local import backtesting
+from quarterdeck_ainode.models.accuracy import accuracy, naive_scale
+from quarterdeck_ainode.models.catalogue import MODELS, Task
+from quarterdeck_ainode.models.fitting import recorded_warnings
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
 from quarterdeck_api.errors import JobCancelledError, NotFoundError, QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quarterdeck_ainode import detecting
-from quarterdeck_ainode.detection_result import chart_places
-from quarterdeck_ainode.fitting import recorded_warnings
-from quarterdeck_ainode.observations import Observations
-from quarterdeck_ainode.time_axis import time_axis
+from quarterdeck_ainode.local import detecting
+from quarterdeck_ainode.local.detection_result import chart_places
+from quarterdeck_ainode.models.fitting import recorded_warnings
+from quarterdeck_ainode.models.observations import Observations
+from quarterdeck_ainode.models.time_axis import time_axis
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock
 from quarterdeck_api.errors import JobCancelledError, QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue

@@ -10,8 +10,8 @@ import pytest
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode import backtesting, detecting, forecasting, tuning
-from quarterdeck_ainode.models import MODELS, Task
+from quarterdeck_ainode.local import backtesting, detecting, forecasting, tuning
+from quarterdeck_ainode.models.catalogue import MODELS, Task
 from quarterdeck_api.errors import QuarterdeckError
 
 COUNT = 48

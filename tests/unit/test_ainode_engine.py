@@ -14,9 +14,9 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from quarterdeck_ainode import detecting, forecasting
-from quarterdeck_ainode.fitting import recorded_warnings
-from quarterdeck_ainode.models import MODELS, ModelInfo, Task, model_named
+from quarterdeck_ainode.local import detecting, forecasting
+from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, Task, model_named
+from quarterdeck_ainode.models.fitting import recorded_warnings
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError, InferenceRequest, SeriesInput, Statement
 from quarterdeck_ainode.serving.engine_settings import EngineSettings, TimeUnit
 from quarterdeck_ainode.serving.local_engine import LocalEngine, open_engine

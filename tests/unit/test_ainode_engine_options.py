@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.forecaster_parameters import ArimaParameters, HoltWintersParameters, NaiveParameters
-from quarterdeck_ainode.models import MODELS, ModelInfo, model_named, parameters_schema, read_parameters
+from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, model_named, parameters_schema, read_parameters
+from quarterdeck_ainode.models.forecaster_parameters import ArimaParameters, HoltWintersParameters, NaiveParameters
+from quarterdeck_ainode.models.statsforecast_parameters import AutoArimaParameters, MstlParameters
 from quarterdeck_ainode.serving.inference_task import Horizon, sentence_of
 from quarterdeck_ainode.serving.model_options import End, InputWindow, read_options
-from quarterdeck_ainode.statsforecast_parameters import AutoArimaParameters, MstlParameters
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 from quarterdeck_api.parameters import fields, format_value
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.models import MODELS
+from quarterdeck_ainode.models.catalogue import MODELS
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_ainode.serving.inference import answer
 from quarterdeck_ainode.serving.inference_task import Computed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.models import MODELS
+from quarterdeck_ainode.models.catalogue import MODELS
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError
 from quarterdeck_ainode.serving.inference_task import sentence_of
 from quarterdeck_ainode.serving.served_models import ServedModels

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
-from quarterdeck_ainode.forecaster_parameters import NaiveParameters
+from quarterdeck_ainode.models.forecaster_parameters import NaiveParameters
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask, Refused
 from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quarterdeck_ainode import forecasting
-from quarterdeck_ainode.fitting import recorded_warnings
+from quarterdeck_ainode.local import forecasting
+from quarterdeck_ainode.models.fitting import recorded_warnings
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock
 from quarterdeck_api.errors import JobCancelledError, QuarterdeckError, UsageError
 from quarterdeck_api.jobs import JobValue

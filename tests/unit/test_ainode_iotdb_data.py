@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from msgspec import structs
 
-from quarterdeck_ainode.iotdb.data.dataset_import import import_dataset
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import refusal
+from quarterdeck_ainode.iotdb.client.rows import ColumnBatch, Rows
+from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory
 from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan, chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters, SaveParameters
@@ -41,12 +44,9 @@ from quarterdeck_ainode.iotdb.data.statements import (
 )
 from quarterdeck_ainode.iotdb.data.tablets import rows_at_once, tablet_of
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds, moment, to_microseconds, written
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import refusal
+from quarterdeck_ainode.iotdb.dataset_import import import_dataset
 from quarterdeck_ainode.iotdb.quoting import identifier, node
-from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
-from quarterdeck_ainode.iotdb.tablet import ColumnCategory
-from quarterdeck_ainode.iotdb.value_types import TimePrecision, ValueType
+from quarterdeck_ainode.value_types import TimePrecision, ValueType
 from quarterdeck_api.errors import (
     ErrorReport,
     JobCancelledError,

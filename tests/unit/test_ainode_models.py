@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck_ainode.detector_parameters import DetectorParameters
-from quarterdeck_ainode.estimators import component_forecaster, plan
-from quarterdeck_ainode.fitting import fit_and_predict, recorded_warnings
-from quarterdeck_ainode.models import MODELS, Task, model_named, parameters_schema, read_parameters
-from quarterdeck_ainode.observations import Observations
-from quarterdeck_ainode.time_axis import time_axis
+from quarterdeck_ainode.models.catalogue import MODELS, Task, model_named, parameters_schema, read_parameters
+from quarterdeck_ainode.models.detector_parameters import DetectorParameters
+from quarterdeck_ainode.models.estimators import component_forecaster, plan
+from quarterdeck_ainode.models.fitting import fit_and_predict, recorded_warnings
+from quarterdeck_ainode.models.observations import Observations
+from quarterdeck_ainode.models.time_axis import time_axis
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
 from quarterdeck_api.parameters import fields, parse_settings
 

@@ -26,13 +26,14 @@ from quarterdeck_ainode.serving.engine import (
     InferenceRequest,
     ServedModel,
 )
+from quarterdeck_ainode.serving.input_blocks import read_input_block
 from quarterdeck_ainode.serving.load_sample import LoadSampler
 from quarterdeck_ainode.serving.rpc_messages import METHODS, RpcStruct
 from quarterdeck_ainode.serving.rpc_server import RpcServer, ServerLimits
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
 from quarterdeck_ainode.serving.service import AinodeService
 from quarterdeck_ainode.serving.tls import tls_contexts
-from quarterdeck_ainode.serving.tsblock import decode_tsblock, encode_doubles
+from quarterdeck_ainode.tsblock import encode_doubles
 from quarterdeck_api.errors import UsageError
 
 _PATIENCE = 30.0
@@ -186,7 +187,7 @@ def _values(answer: RpcStruct) -> list[float]:
     assert answer.status.code == AinodeStatus.SUCCESS
     assert answer.blocks is not None
     [block] = answer.blocks
-    return decode_tsblock(block).columns[0].tolist()
+    return read_input_block(block).columns[0].tolist()
 
 
 def _told(answer: RpcStruct) -> tuple[int, str]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck_ainode import backtesting, forecasting
-from quarterdeck_ainode.models import MODELS, model_named, parameters_schema, read_parameters
+from quarterdeck_ainode.local import backtesting, forecasting
+from quarterdeck_ainode.models.catalogue import MODELS, model_named, parameters_schema, read_parameters
 from quarterdeck_api.errors import QuarterdeckError, UsageError
 from quarterdeck_api.jobs import JobValue
 from quarterdeck_api.parameters import fields

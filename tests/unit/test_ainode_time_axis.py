@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quarterdeck_ainode.time_axis import seasonal_period, time_axis
+from quarterdeck_ainode.models.time_axis import seasonal_period, time_axis
 from quarterdeck_api.errors import QuarterdeckError
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck_ainode import backtesting, tuning
-from quarterdeck_ainode.models import MODELS, Task, model_named, parameters_schema, read_parameters
-from quarterdeck_ainode.search_space import combinations, read_space, usual_space
+from quarterdeck_ainode.local import backtesting, tuning
+from quarterdeck_ainode.local.search_space import combinations, read_space, usual_space
+from quarterdeck_ainode.models.catalogue import MODELS, Task, model_named, parameters_schema, read_parameters
 from quarterdeck_api.documents import TableBlock, TextBlock
 from quarterdeck_api.errors import JobCancelledError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue

@@ -215,6 +215,14 @@ WRONG = {
         "unknown backend type",
     ),
     "an action for an unknown kind": (hook("actions", 'Action("a.b", "T", ("nod",))'), "unknown kind 'nod'"),
+    "an action of an unknown backend type": (
+        hook("actions", 'Action("a.b", "T", ("node",), backend_types=("ship",))'),
+        "action 'a.b' is for the unknown backend type 'ship'",
+    ),
+    "an action that needs no resource, of a backend type": (
+        hook("actions", 'Action("a.b", "T", ("node",), standalone=True, backend_types=("core",))'),
+        "needs no resource",
+    ),
     "an action for no kind": (hook("actions", 'Action("a.b", "T", ())'), "no kind"),
     "an action with an unknown job": (hook("actions", 'Action("a.b", "T", ("node",), job="x")'), "unknown job 'x'"),
     "a reserved parameter": (

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.iotdb.connecting import checked_endpoints, tls_context
-from quarterdeck_ainode.iotdb.endpoints import Endpoint, Endpoints, endpoint
+from quarterdeck_ainode.iotdb.client.connecting import checked_endpoints, tls_context
+from quarterdeck_ainode.iotdb.client.endpoints import Endpoint, Endpoints, endpoint
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_api.errors import UsageError
 

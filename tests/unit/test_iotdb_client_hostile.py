@@ -16,8 +16,8 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.connection import MOST_BYTES
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.connection import MOST_BYTES
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_api.errors import QuarterdeckError, UnknownOutcomeError, UnreachableError
 

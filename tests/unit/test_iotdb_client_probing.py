@@ -3,20 +3,20 @@
 import random
 import struct
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from fake_datanode import Answer, FakeDataNode, result, texts
 from quarterdeck_ainode.iotdb.capabilities import Feature
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.error_codes import Numbering
-from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.looking import Looking
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.error_codes import Numbering
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.mirrored.looking import Looking
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_api.errors import UnreachableError
+from quarterdeck_api.resources import Resource
 
 
 class Clock:
@@ -113,17 +113,16 @@ def test_a_login_that_is_refused_in_the_middle_is_said(node: FakeDataNode, clien
 
 def test_what_the_cluster_lacks_is_greyed_on_its_resources(node: FakeDataNode, client: IotdbClient) -> None:
     prober = Prober(client, Clock())
-    made: list[tuple[str, dict[str, str] | None]] = []
 
-    def make(kind: str, name: str, *, actions_off: dict[str, str] | None = None, **_: Any) -> Any:
-        made.append((kind, actions_off))
+    def make(kind: str, name: str, **off: str) -> Resource:
+        return Resource(f"plant/{kind}/{name}", name, state="active", actions_off=off)
 
-    permitted(make, prober.known())("model", "m", cells={}, actions_off={"model.load": "it is loaded"})
-    assert made.pop() == ("model", {"model.load": "it is loaded"})
+    loaded = {"model.load": "it is loaded", "model.tune": "x"}
+    assert permitted(make, prober.known())("model", "m", **loaded).actions_off == loaded
     known = prober.while_watched()
-    permitted(make, known)("model", "m", cells={}, actions_off={"model.load": "it is loaded", "model.tune": "x"})
-    kind, off = made.pop()
-    assert kind == "model" and off is not None
+    made = permitted(make, known)("model", "m", **loaded)
+    assert (made.address, made.state) == ("plant/model/m", "active")
+    off = made.actions_off
     assert "lacks the privilege SYSTEM" in off["model.load"] and off["model.tune"] == "x"
     assert "query.kill" not in off
     node.close()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from fake_datanode import Answer, FakeDataNode, result, texts
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.tablet import Tablet, TabletColumn
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.iotdb.tablet import Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import (
     CallTimeoutError,
     ProtocolError,

@@ -14,9 +14,9 @@ from iotdb.utils.IoTDBConstants import TSDataType
 from iotdb.utils.NumpyTablet import NumpyTablet
 from iotdb.utils.Tablet import ColumnType
 
-from quarterdeck_ainode.iotdb.tablet import ColumnCategory, Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.tablet_wire import MOST_ROWS, tablet_bytes
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory, Tablet, TabletColumn
+from quarterdeck_ainode.iotdb.client.tablet_wire import MOST_ROWS, tablet_bytes
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import UsageError
 
 T = ValueType

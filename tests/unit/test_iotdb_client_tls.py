@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fake_datanode import Answer, FakeDataNode, result, texts
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_api.errors import UnknownOutcomeError, UnreachableError, UsageError
 

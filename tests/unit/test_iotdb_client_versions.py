@@ -16,15 +16,15 @@ from quarterdeck_ainode.iotdb.capabilities import (
     Reply,
     capabilities_of,
 )
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.error_codes import (
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.error_codes import (
     AINODE_CODES,
     AINODE_CODES_BEFORE_2_0_8,
     SERVER_CODES,
     Numbering,
     meaning_of,
 )
-from quarterdeck_ainode.iotdb.faults import coded, refusal, refused
+from quarterdeck_ainode.iotdb.client.faults import coded, refusal, refused
 from quarterdeck_ainode.iotdb.versions import VERSIONS, Edition, category_of, recognise, state_of
 
 ROOT = Privileges(

@@ -5,12 +5,12 @@ import socket
 import pytest
 from msgspec.structs import replace
 
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel, ClusterNode, LoadedInstances, NodeType
-from quarterdeck_ainode.iotdb.endpoints import Endpoint
-from quarterdeck_ainode.iotdb.model_jobs import loaded_look, unloaded_look
-from quarterdeck_ainode.iotdb.operation_parameters import StartAinode
-from quarterdeck_ainode.iotdb.operation_plans import is_built_in, node_number, refuse_other
-from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours, on_this_machine, plan_start, process_name
+from quarterdeck_ainode.iotdb.client.endpoints import Endpoint
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel, ClusterNode, LoadedInstances, NodeType
+from quarterdeck_ainode.iotdb.operations.model_jobs import loaded_look, unloaded_look
+from quarterdeck_ainode.iotdb.operations.our_ainode import ainode_of, is_ours, on_this_machine, plan_start, process_name
+from quarterdeck_ainode.iotdb.operations.parameters import StartAinode
+from quarterdeck_ainode.iotdb.operations.plans import is_built_in, node_number, refuse_other
 from quarterdeck_api.errors import RefusedError, UsageError
 
 HERE = (Endpoint("127.0.0.1", 6667),)

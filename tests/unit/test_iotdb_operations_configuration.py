@@ -2,7 +2,7 @@
 
 import pytest
 
-from quarterdeck_ainode.iotdb.configuration_entries import ConfigurationEntry, Effect, entry_of, plan_change
+from quarterdeck_ainode.iotdb.operations.configuration_entries import ConfigurationEntry, Effect, entry_of, plan_change
 from quarterdeck_api.errors import RefusedError, UsageError
 
 #: As a 2.0.10 lists them.

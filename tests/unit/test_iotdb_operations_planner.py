@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel, LoadedInstances
-from quarterdeck_ainode.iotdb.load_planner import (
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel, LoadedInstances
+from quarterdeck_ainode.iotdb.operations.load_planner import (
     OFFICIAL_MODEL_BYTES,
     AinodeFacts,
     OfficialMemory,

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.iotdb import operation_plans as plans
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.operation_parameters import CreateModel, LoadModel
-from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.operations import plans
+from quarterdeck_ainode.iotdb.operations.parameters import CreateModel, LoadModel
 from quarterdeck_api.errors import RefusedError
 
 FORBIDDEN = IotdbError("803 not permitted: No permissions for this operation", status=803)

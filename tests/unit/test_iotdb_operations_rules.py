@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck_ainode.iotdb.model_rules import check_files, check_model_id, check_trusted, check_uri
+from quarterdeck_ainode.iotdb.operations.model_rules import check_files, check_model_id, check_trusted, check_uri
 from quarterdeck_api.errors import UsageError
 
 

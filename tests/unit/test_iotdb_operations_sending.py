@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.sending import Look, Sent, SentState, send_once, wait_until
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.operations.sending import Look, Sent, SentState, send_once, wait_until
 from quarterdeck_api.errors import (
     CallTimeoutError,
     JobCancelledError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.iotdb import operation_statements as statements
+from quarterdeck_ainode.iotdb.operations import statements
 from quarterdeck_api.errors import UsageError
 
 NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=30)

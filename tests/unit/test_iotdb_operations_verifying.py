@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.iotdb.rows import Rows
-from quarterdeck_ainode.iotdb.verifying import verify
+from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.operations.verifying import verify
 from quarterdeck_api.backend import ActionRequest, Verdict
 
 DETAILS = (

@@ -7,20 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.iotdb import schema_statements as sql
-from quarterdeck_ainode.iotdb.browse_cluster import regions_of, size_of
-from quarterdeck_ainode.iotdb.browse_tree import Counts, ttl_text
+from quarterdeck_ainode.iotdb.browsed import schema_statements as sql
+from quarterdeck_ainode.iotdb.browsed.cluster_lists import regions_of, size_of
+from quarterdeck_ainode.iotdb.browsed.counting import Counts
+from quarterdeck_ainode.iotdb.browsed.paging import ListSource, Narrowing, page_of
+from quarterdeck_ainode.iotdb.browsed.series_off import off_of_series
+from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents
+from quarterdeck_ainode.iotdb.browsed.table_names import TableDevice, TableName, parse_table, parse_table_device
+from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_text
+from quarterdeck_ainode.iotdb.client.faults import refused
+from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
-from quarterdeck_ainode.iotdb.describe_series import LatestRows, forecast_warnings, series_document
-from quarterdeck_ainode.iotdb.faults import refused
-from quarterdeck_ainode.iotdb.paging import ListSource, Narrowing, page_of
+from quarterdeck_ainode.iotdb.described.series_pages import LatestRows, forecast_warnings, series_document
+from quarterdeck_ainode.iotdb.described.spacing import duration_text, spacing_of
+from quarterdeck_ainode.iotdb.described.time_text import time_text
 from quarterdeck_ainode.iotdb.quoting import node
-from quarterdeck_ainode.iotdb.rows import Rows
-from quarterdeck_ainode.iotdb.series_off import off_of_series
-from quarterdeck_ainode.iotdb.series_statistics import Extent, column_extents, tree_extents
-from quarterdeck_ainode.iotdb.spacing import duration_text, spacing_of
-from quarterdeck_ainode.iotdb.table_names import TableDevice, TableName, parse_table, parse_table_device
-from quarterdeck_ainode.iotdb.time_text import time_text
 from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Column
 from quarterdeck_api.documents import ChartBlock, TextBlock

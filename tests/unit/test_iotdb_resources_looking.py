@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.iotdb.cluster_state import NodeType, loaded_of, models_of, nodes_of, queries_of
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import refused
-from quarterdeck_ainode.iotdb.looking import MODELS_SECONDS, QUERIES_SECONDS, Looking
-from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import refused
+from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import NodeType, loaded_of, models_of, nodes_of, queries_of
+from quarterdeck_ainode.iotdb.mirrored.looking import MODELS_SECONDS, QUERIES_SECONDS, Looking
 from quarterdeck_api.errors import CallTimeoutError, ProtocolError, UnreachableError
 
 DETAILS = (
@@ -196,7 +196,7 @@ def test_a_user_who_may_not_see_the_nodes_sees_the_rest(look_at: Any) -> None:
 
 
 def test_models_are_asked_for_in_the_table_dialect_where_the_tree_needs_a_privilege() -> None:
-    from quarterdeck_ainode.iotdb.cluster_state import read_models
+    from quarterdeck_ainode.iotdb.mirrored.cluster_state import read_models
 
     class Strict(Server):
         def rows(self, statement: str, *, dialect: Dialect = Dialect.TREE, **more: Any) -> Rows:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from quarterdeck_ainode.actions import FORECAST
-from quarterdeck_ainode.iotdb.attention import LOAD_SECONDS, Attention
-from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions, off_locally
-from quarterdeck_ainode.iotdb.cluster_state import (
+from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
+from quarterdeck_ainode.iotdb.mirrored.attention import LOAD_SECONDS, Attention
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import (
     CatalogueModel,
     ClusterNode,
     LoadedInstances,
@@ -17,13 +16,14 @@ from quarterdeck_ainode.iotdb.cluster_state import (
     NodeType,
     RunningQuery,
 )
-from quarterdeck_ainode.iotdb.greyed import off_of_model, off_of_node
-from quarterdeck_ainode.iotdb.looking import ClusterLook, Refusal
-from quarterdeck_ainode.iotdb.mirrored_models import device_resources, model_resources, query_resources
-from quarterdeck_ainode.iotdb.mirrored_nodes import node_resources
-from quarterdeck_ainode.iotdb.own_ainode import ManagedAINode, OwnAINode
-from quarterdeck_ainode.iotdb.reachability import PortState, Reachability, try_ports
-from quarterdeck_ainode.iotdb.twins import Twins
+from quarterdeck_ainode.iotdb.mirrored.greyed import off_of_model, off_of_node
+from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook, Refusal
+from quarterdeck_ainode.iotdb.mirrored.models import device_resources, model_resources, query_resources
+from quarterdeck_ainode.iotdb.mirrored.nodes import node_resources
+from quarterdeck_ainode.iotdb.mirrored.own_ainode import ManagedAINode, OwnAINode
+from quarterdeck_ainode.iotdb.mirrored.reachability import PortState, Reachability, try_ports
+from quarterdeck_ainode.iotdb.mirrored.twins import Twins
+from quarterdeck_ainode.local.actions import FORECAST
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.processes import ProcessReport, Telemetry
 from quarterdeck_api.resources import Health, Link, Resource
@@ -177,13 +177,10 @@ def test_only_declared_actions_are_greyed_each_with_a_reason() -> None:
         ("node", off_of_node(None, look(CONFIG, DATA), None)),
         ("node", off_of_node(AI, seen, None)),
         ("model", off_of_model(ARIMA, seen)),
-        ("node", off_locally("node")),
-        ("model", off_locally("model")),
     ):
         assert off and all(off.values())
         assert set(off) <= cluster_actions(kind) | {FORECAST, "model.backtest", "model.tune", "model.detect"}
     assert "series.forecast" in off_of_model(ARIMA, seen)[FORECAST]
-    assert set(off_locally("model")) == cluster_actions("model")
     assert "model.drop" in off_of_model(ARIMA, seen) and "model.drop" not in off_of_model(MINE, seen)
     assert "model.unload" in off_of_model(ARIMA, seen)
     loaded = look(models=(ARIMA,), loaded=(LoadedInstances("cpu", "arima", 1),), devices=(("cpu", ""),))

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel
-from quarterdeck_ainode.iotdb.faults import refusal
-from quarterdeck_ainode.iotdb.rows import ColumnBatch, Rows
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.faults import refusal
+from quarterdeck_ainode.iotdb.client.rows import ColumnBatch, Rows
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
-from quarterdeck_ainode.iotdb.value_types import TimePrecision
 from quarterdeck_ainode.iotdb.versions import recognise
 from quarterdeck_ainode.iotdb.workbench.asked import check_limits
 from quarterdeck_ainode.iotdb.workbench.entrants import (
@@ -41,7 +40,8 @@ from quarterdeck_ainode.iotdb.workbench.targets import (
 )
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
 from quarterdeck_ainode.iotdb.workbench.writing import forecast_of
-from quarterdeck_ainode.models import Task
+from quarterdeck_ainode.models.catalogue import Task
+from quarterdeck_ainode.value_types import TimePrecision
 from quarterdeck_api.errors import (
     JobCancelledError,
     NotFoundError,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.quoting import node
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.sql_names import quoted_statement, tree_path

@@ -35,6 +35,7 @@ def plugin(name: str, *actions: ActionInfo, samples: tuple[str, ...] = ()) -> Pl
 
 
 PING = ActionInfo("node.ping", "Ping", ("node",), {})
+WATER = ActionInfo("node.water", "Water", ("node",), {}, backend_types=("plants.pot",))
 MAKE = ActionInfo("node.make", "Make", ("node",), {}, standalone=True)
 BROKEN = PluginStatus("weeds", "weeds", "1.0", PluginPhase.IMPORT, "it does not import", "mend it")
 
@@ -42,7 +43,9 @@ BROKEN = PluginStatus("weeds", "weeds", "1.0", PluginPhase.IMPORT, "it does not 
 @pytest.fixture
 def registry() -> Registry:
     made = Registry()
-    made.set_plugins([plugin("plants", PING, MAKE, samples=("a", "b")), plugin("trees", samples=("b", "c")), BROKEN])
+    made.set_plugins(
+        [plugin("plants", PING, WATER, MAKE, samples=("a", "b")), plugin("trees", samples=("b", "c")), BROKEN]
+    )
     made.add_backend(ConfiguredBackend("plant", "plants", PLANT, {}, False))
     made.add_backend(ConfiguredBackend("oak", "trees", PLANT, {}, True))
     made.add_broken(BackendState("odd", "x", "", "x", "failed", "no plugin has the type", "install one"))
@@ -111,6 +114,14 @@ def test_an_action_is_looked_for_where_the_resource_is(registry: Registry) -> No
         ("node.pingg", Address("plant", "node", "n1"), NotFoundError, "node.pingg", "node.ping"),
         ("node.ping", Address("oak", "node", "n1"), NotFoundError, "on oak/node/n1", "none is declared"),
         ("node.ping", Address("plant", "series", "s"), UsageError, "is for a node", "quarterdeck get node"),
+        (
+            "node.water",
+            Address("plant", "node", "n1"),
+            UsageError,
+            "type plants.pot, and plant is",
+            "add NAME plants.pot",
+        ),
+        ("node.waters", Address("plant", "node", "n1"), NotFoundError, "node.waters", "node.make"),
         ("node.ping", None, UsageError, "needs the address", "after the action"),
         ("node.mak", None, NotFoundError, "node.mak", "node.make"),
         ("node.ping", Address("nowhere", "node", "n1"), NotFoundError, "nowhere", "plant"),

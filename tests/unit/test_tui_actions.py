@@ -19,6 +19,7 @@ KNOWN = CatalogueResult(
             ActionInfo("stop", "Stop", ("model",), {}, bulk=True),
             ActionInfo("show", "Show", ("model",), {}, read_only=True),
             ActionInfo("drop", "Drop", ("model",), {}, bulk=True, danger=Danger.TYPE_NAME),
+            ActionInfo("cut", "Cut", ("model",), {}, bulk=True, backend_types=("other",)),
             ActionInfo("make", "Make", ("model",), {}, standalone=True),
         ),
         plugin("q", ActionInfo("stir", "Stir", ("model",), {}, bulk=True)),
@@ -26,6 +27,7 @@ KNOWN = CatalogueResult(
     (
         BackendState("b", "p", "p", "B", "ready"),
         BackendState("ro", "p", "p", "B", "ready", read_only=True),
+        BackendState("o", "other", "p", "O", "ready"),
         BackendState("c", "q", "q", "C", "ready"),
     ),
 )
@@ -43,6 +45,12 @@ def offered(*resources: Resource) -> tuple[list[str], dict[str, str]]:
 def test_one_resource_is_offered_everything_of_its_plugin() -> None:
     assert offered(model("b/model/x")) == (["stop", "show", "drop", "make"], {})
     assert offered() == (["make"], {})
+
+
+def test_what_only_other_backends_have_is_not_offered() -> None:
+    assert offered(model("o/model/x"))[0] == ["stop", "show", "drop", "cut", "make"]
+    assert offered(model("o/model/x"), model("o/model/y"))[0] == ["stop", "show", "drop", "cut", "make"]
+    assert offered(model("o/model/x"), model("b/model/x"))[0] == ["stop", "show", "drop", "make"]
 
 
 def test_several_are_offered_what_is_for_several() -> None:

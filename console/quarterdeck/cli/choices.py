@@ -16,6 +16,7 @@ from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.parameters import Field, FieldType, fields, format_value
 from quarterdeck_api.protocol import COMPLETE, GET, PARAMETERS, CompleteParams, GetParams, ParametersParams
+from quarterdeck_api.resources import CORE
 from quarterdeck_api.visible import visible
 
 #: Choices that are offered at most: nobody reads more, and a shell becomes slow with them.
@@ -176,7 +177,16 @@ def _word_choices(session: Session, action_id: str, words: Sequence[str], incomp
     field = known.get(before.partition("=")[0])
     if field is not None and field.type is not FieldType.BOOLEAN:
         return _values(session, action, field, words, incomplete)
-    return _addresses_of(session, action.kinds, incomplete)
+    return _targets(session, action, incomplete)
+
+
+def _targets(session: Session, action: ActionInfo, incomplete: str) -> Found:
+    """Addresses of resources that have the action."""
+    types = {backend.name: backend.type for backend in session.catalogue().backends} | {CORE: CORE}
+    for address, state in _addresses_of(session, action.kinds, incomplete):
+        backend, kind, _ = address.split("/", 2)
+        if action.is_for(kind, types.get(backend, "")):
+            yield address, state
 
 
 def _first_address(words: Sequence[str]) -> str:

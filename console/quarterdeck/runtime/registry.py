@@ -118,6 +118,11 @@ class Registry:
         """The id of the plugin that a backend belongs to; raises NotFoundError."""
         return CORE if backend == CORE else self.backend(backend).plugin
 
+    def type_of(self, backend: str) -> str:
+        """The id of a backend's type; empty for one that is not known."""
+        known = self._backends.get(backend)
+        return CORE if backend == CORE else known.type.id if known is not None else ""
+
     def columns(self, backend: str, kind: str) -> tuple[Column, ...]:
         """The columns in which a backend's cells of a kind stand; empty when it has none."""
         if backend != CORE and backend not in self._backends:
@@ -157,12 +162,18 @@ class Registry:
                         f"{action_id} is for a {' or '.join(action.kinds)}, but {address} is a {address.kind}",
                         f"see `quarterdeck get {action.kinds[0]}`",
                     )
+                if address is not None and not action.is_for(address.kind, self.type_of(address.backend)):
+                    types = " or ".join(action.backend_types)
+                    raise UsageError(
+                        f"{action_id} is for backends of type {types}, and {address.backend} is of type {self.type_of(address.backend)}",
+                        f"see `quarterdeck backend list`, or add one: `quarterdeck backend add NAME {action.backend_types[0]}`",
+                    )
                 return catalogue.plugin.id, action
         known = [
             action.id
             for catalogue in catalogues
             for action in catalogue.actions
-            if address is None or address.kind in action.kinds
+            if address is None or action.is_for(address.kind, self.type_of(address.backend))
         ]
         if address is None and any(
             action.id == action_id

@@ -40,6 +40,8 @@ def offered_actions(known: CatalogueResult, kind: str, resources: Sequence[Resou
     """What can be done with these resources at once, then what makes something new of the kind."""
     plugins = {backend.name: backend.plugin for backend in known.backends} | {CORE: CORE}
     owners = {plugins.get(resource.backend) for resource in resources}
+    types = {backend.name: backend.type for backend in known.backends} | {CORE: CORE}
+    shown = {types.get(resource.backend, "") for resource in resources}
     own: list[ActionInfo] = []
     standalone: list[ActionInfo] = []
     for status in known.plugins:
@@ -48,7 +50,7 @@ def offered_actions(known: CatalogueResult, kind: str, resources: Sequence[Resou
                 continue
             if action.standalone:
                 standalone.append(action)
-            elif owners == {status.id}:
+            elif owners == {status.id} and all(action.is_for(kind, each) for each in shown):
                 own.append(action)
     off: dict[str, str] = {}
     read_only = {backend.name for backend in known.backends if backend.read_only}

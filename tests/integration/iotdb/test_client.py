@@ -9,13 +9,13 @@ import pytest
 
 from iotdb_cluster import Cluster, Node
 from quarterdeck_ainode.iotdb.capabilities import Feature
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory, Tablet, TabletColumn
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.iotdb.tablet import ColumnCategory, Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import ProtocolError, UnknownOutcomeError, UnreachableError
 
 T = ValueType

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from iotdb_cluster import Cluster, new_cluster
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.tablet import Tablet, TabletColumn
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.iotdb.tablet import Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import TimePrecision, ValueType
+from quarterdeck_ainode.value_types import TimePrecision, ValueType
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 
 _WORD = "changeit"

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from iotdb_cluster import Cluster, Node
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.tablet import Tablet, TabletColumn
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.iotdb.tablet import Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.jobs import JobState
 from quarterdeck_api.protocol import COMPLETE, CompleteParams
 

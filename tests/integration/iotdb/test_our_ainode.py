@@ -15,7 +15,7 @@ import pytest
 
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Rows, Sql, until
-from quarterdeck_ainode.models import MODELS
+from quarterdeck_ainode.models.catalogue import MODELS
 
 HOUR = 3_600_000
 START = 1_700_000_000_000 // HOUR * HOUR
@@ -46,27 +46,22 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture(scope="module")
 def ainode(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAinode]:
-    node = OwnAinode(cluster, tmp_path_factory.mktemp("ainode") / "node", "--port", "0", "--workers", "2")
-    node.start()
-    try:
-        node.wait_member()
+    with OwnAinode(
+        cluster, tmp_path_factory.mktemp("ainode") / "node", "--port", "0", "--workers", "2"
+    ).member() as node:
         yield node
-    finally:
-        node.close()
 
 
 @pytest.fixture
 def tree(cluster: Cluster, ainode: OwnAinode) -> Iterator[Sql]:
-    found = Sql(cluster)
-    yield found
-    found.close()
+    with Sql(cluster) as found:
+        yield found
 
 
 @pytest.fixture
 def table(cluster: Cluster, ainode: OwnAinode) -> Iterator[Sql]:
-    found = Sql(cluster, "table", "ours")
-    yield found
-    found.close()
+    with Sql(cluster, "table", "ours") as found:
+        yield found
 
 
 def _call(model: str, query: str = "SELECT s FROM root.ours.d", **options: object) -> str:

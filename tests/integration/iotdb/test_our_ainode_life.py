@@ -14,7 +14,7 @@ from iotdb.Session import Session
 from iotdb.utils.exception import StatementExecutionException
 
 from iotdb_cluster import LOOPBACK, Cluster, Node, new_cluster
-from own_ainode import OwnAinode, Sql, until
+from own_ainode import OwnAinode, Sql, answers, until
 from quarterdeck_ainode.serving.node_folder import read_record
 
 _CALL = 'CALL INFERENCE(naive_forecaster, "SELECT s FROM root.life.d", outputLength=2, sp=1)'
@@ -56,16 +56,8 @@ def _remove(cluster: Cluster) -> None:
 
 def _answers(cluster: Cluster) -> bool:
     """Whether a forecast comes through the whole cluster."""
-    try:
-        session = Sql(cluster)
-    except Exception:
-        return False  # A server that starts says so in many ways.
-    try:
-        return session.query(_CALL).numbers() == [3.5, 3.5]
-    except Exception:
-        return False
-    finally:
-        session.close()
+    found = answers(cluster, _CALL)
+    return found is not None and found[0].numbers() == [3.5, 3.5]
 
 
 def test_removed_by_sql_it_ends_and_joins_anew(cluster: Cluster, ainode: OwnAinode) -> None:

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Sql
-from quarterdeck_ainode.estimators import plan
-from quarterdeck_ainode.fitting import fit_and_predict, recorded_warnings
-from quarterdeck_ainode.labelling import label
-from quarterdeck_ainode.models import MODELS, ModelInfo, Task, detector_parameters, forecaster_parameters
-from quarterdeck_ainode.observations import Observations
-from quarterdeck_ainode.time_axis import time_axis
+from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, Task, detector_parameters, forecaster_parameters
+from quarterdeck_ainode.models.estimators import plan
+from quarterdeck_ainode.models.fitting import fit_and_predict, recorded_warnings
+from quarterdeck_ainode.models.labelling import label
+from quarterdeck_ainode.models.observations import Observations
+from quarterdeck_ainode.models.time_axis import time_axis
 
 HOUR = 3_600_000
 START = 1_700_000_000_000 // HOUR * HOUR
@@ -53,27 +53,22 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture(scope="module")
 def ainode(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAinode]:
-    node = OwnAinode(cluster, tmp_path_factory.mktemp("numbers") / "node", "--port", "0", "--workers", "2")
-    node.start()
-    try:
-        node.wait_member()
+    with OwnAinode(
+        cluster, tmp_path_factory.mktemp("numbers") / "node", "--port", "0", "--workers", "2"
+    ).member() as node:
         yield node
-    finally:
-        node.close()
 
 
 @pytest.fixture
 def tree(cluster: Cluster, ainode: OwnAinode) -> Iterator[Sql]:
-    found = Sql(cluster)
-    yield found
-    found.close()
+    with Sql(cluster) as found:
+        yield found
 
 
 @pytest.fixture
 def table(cluster: Cluster, ainode: OwnAinode) -> Iterator[Sql]:
-    found = Sql(cluster, "table", "numbers")
-    yield found
-    found.close()
+    with Sql(cluster, "table", "numbers") as found:
+        yield found
 
 
 def observed() -> Observations:

@@ -10,8 +10,8 @@ import pytest
 
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Sql
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.series import TreeSeries
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
@@ -68,13 +68,10 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
 
 @pytest.fixture(scope="module")
 def ainode(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAinode]:
-    node = OwnAinode(cluster, tmp_path_factory.mktemp("ainode") / "node", "--port", "0", "--workers", "1")
-    node.start()
-    try:
-        node.wait_member()
+    with OwnAinode(
+        cluster, tmp_path_factory.mktemp("ainode") / "node", "--port", "0", "--workers", "1"
+    ).member() as node:
         yield node
-    finally:
-        node.close()
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +83,14 @@ def client(cluster: Cluster, ainode: OwnAinode, make_instance: Callable[..., Any
 
 @pytest.fixture
 def tree(cluster: Cluster) -> Iterator[Sql]:
-    found = Sql(cluster)
-    yield found
-    found.close()
+    with Sql(cluster) as found:
+        yield found
 
 
 @pytest.fixture
 def table(cluster: Cluster) -> Iterator[Sql]:
-    found = Sql(cluster, "table", "bench")
-    yield found
-    found.close()
+    with Sql(cluster, "table", "bench") as found:
+        yield found
 
 
 def forecast(client: Any, address: str, settings: dict[str, Any] | None = None, **parameters: Any) -> Any:

@@ -85,7 +85,8 @@ class ActionInfo(Struct, frozen=True, omit_defaults=True):
     """Something that can be done to resources of the given kinds.
 
     `job` names the job type that a long action starts; a short one has none. With `own_parameters` every resource has a schema of its own
-    for `--set` (asked of the backend). A `standalone` action needs no address: it makes something new.
+    for `--set` (asked of the backend). A `standalone` action needs no address: it makes something new. With `backend_types` only resources
+    of backends of these types have the action (empty: of all of the plugin).
     """
 
     id: str
@@ -101,6 +102,11 @@ class ActionInfo(Struct, frozen=True, omit_defaults=True):
     read_only: bool = False
     key: str = ""
     summary: str = ""
+    backend_types: tuple[str, ...] = ()
+
+    def is_for(self, kind: str, backend_type: str) -> bool:
+        """Whether resources of the kind have the action in backends of the type."""
+        return kind in self.kinds and (not self.backend_types or backend_type in self.backend_types)
 
 
 class JobTypeInfo(Struct, frozen=True, omit_defaults=True):

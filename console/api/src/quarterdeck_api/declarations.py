@@ -51,6 +51,7 @@ class Action(Struct, frozen=True):
     read_only: bool = False
     key: str = ""
     summary: str = ""
+    backend_types: tuple[str, ...] = ()
 
 
 class JobType(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """What a catalogue must satisfy beyond its types: ids, references between its parts, reserved names."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from quarterdeck_api import API_VERSION
 from quarterdeck_api.catalogue import Catalogue, JsonSchema, KindInfo, ProcessTypeInfo
@@ -146,10 +146,7 @@ def _kind_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
         for parent in kind.parent_kinds:
             if parent not in known:
                 yield _fault(f"kind {kind.id!r} has the unknown parent kind {parent!r}", nearest(parent, known))
-        types = [each.id for each in catalogue.backend_types]
-        for wanted in kind.backend_types:
-            if wanted not in types:
-                yield _fault(f"kind {kind.id!r} is of the unknown backend type {wanted!r}", nearest(wanted, types))
+        yield from _type_faults(f"kind {kind.id!r}", kind.backend_types, catalogue)
         yield from _duplicates(f"column of kind {kind.id!r}:", [column.id for column in kind.columns])
         for column in kind.columns:
             if not _COLUMN_ID.fullmatch(column.id):
@@ -173,11 +170,21 @@ def _action_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
         for kind in action.kinds:
             if kind not in kinds:
                 yield _fault(f"action {action.id!r} is for the unknown kind {kind!r}", nearest(kind, kinds))
+        yield from _type_faults(f"action {action.id!r}", action.backend_types, catalogue)
+        if action.standalone and action.backend_types:
+            yield _fault(f"action {action.id!r} needs no resource, and is of backend types", "take out one of the two")
         if action.job and action.job not in jobs:
             yield _fault(f"action {action.id!r} starts the unknown job {action.job!r}", nearest(action.job, jobs))
         yield from _parameter_faults(f"action {action.id!r}", action.parameters, RESERVED_PARAMETERS)
     for command in catalogue.commands:
         yield from _parameter_faults(f"command {command.name!r}", command.parameters, RESERVED_COMMAND_PARAMETERS)
+
+
+def _type_faults(of: str, wanted: Sequence[str], catalogue: Catalogue) -> Iterator[ErrorReport]:
+    types = [each.id for each in catalogue.backend_types]
+    for each in wanted:
+        if each not in types:
+            yield _fault(f"{of} is for the unknown backend type {each!r}", nearest(each, types))
 
 
 def _parameter_faults(of: str, parameters: JsonSchema, reserved: frozenset[str]) -> Iterator[ErrorReport]:
@@ -266,16 +273,10 @@ def _command_faults(process: ProcessTypeInfo) -> Iterator[ErrorReport]:
 
 
 def _controller_faults(catalogue: Catalogue) -> Iterator[ErrorReport]:
-    backend_types = [each.id for each in catalogue.backend_types]
     for controller in catalogue.controllers:
         if controller.interval <= 0:
             yield _fault(f"controller {controller.id!r} looks every {controller.interval:g} s", "make it more than 0 s")
-        for each in controller.backend_types:
-            if each not in backend_types:
-                yield _fault(
-                    f"controller {controller.id!r} is for the unknown backend type {each!r}",
-                    nearest(each, backend_types),
-                )
+        yield from _type_faults(f"controller {controller.id!r}", controller.backend_types, catalogue)
 
 
 def _known_kinds(kinds: Iterable[KindInfo]) -> set[str]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from quarterdeck_api.documents import Document
 from quarterdeck_api.errors import ErrorReport
+from quarterdeck_api.process_requests import ProcessReadiness
 from quarterdeck_api.processes import ControlAnswer, ControlMessage
 
 T = TypeVar("T")
@@ -164,6 +165,10 @@ class JobProcesses(Protocol):
         """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
         ...
 
+    def readiness(self, name: str) -> ProcessReadiness:
+        """Whether every instance runs and is well now, and what is waited for; raises NotFoundError."""
+        ...
+
     def wait_ready(self, name: str, timeout: float) -> None:
         """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
         ...
@@ -207,6 +212,10 @@ class HostJobProcesses(Protocol):
 
     async def control(self, instance: str, message: ControlMessage, timeout: float = 5.0) -> ControlAnswer:
         """Sends a control message and waits for the answer; raises UnknownOutcomeError when it is lost."""
+        ...
+
+    async def readiness(self, name: str) -> ProcessReadiness:
+        """Whether every instance runs and is well now, and what is waited for; raises NotFoundError."""
         ...
 
     async def wait_ready(self, name: str, timeout: float) -> None:

@@ -13,6 +13,7 @@ from quarterdeck_api.process_requests import (
     PROCESS_REMOVE,
     ProcessEnsure,
     ProcessName,
+    ProcessReadiness,
 )
 from quarterdeck_api.processes import ControlAnswer, ControlMessage, ProcessControl
 
@@ -51,10 +52,14 @@ class AskedProcesses:
         asked = ProcessControl(instance, message, timeout)
         return self._asker.ask(PROCESS_CONTROL, asked, timeout + ANSWER_MARGIN, repeatable=False)
 
+    def readiness(self, name: str) -> ProcessReadiness:
+        """Whether every instance runs and is well now, and what is waited for; raises NotFoundError."""
+        return self._asker.ask(PROCESS_READY, ProcessName(name))
+
     def wait_ready(self, name: str, timeout: float) -> None:
         """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
         deadline = self._clock() + timeout
-        while not (found := self._asker.ask(PROCESS_READY, ProcessName(name))).ready:
+        while not (found := self.readiness(name)).ready:
             if self._clock() >= deadline:
                 raise CallTimeoutError(
                     f"process {name} is not ready after {timeout:g} s: {found.waits_for}",

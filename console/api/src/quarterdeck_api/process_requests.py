@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from quarterdeck_api.processes import PROCESS_CONTROL, ProcessName
+from quarterdeck_api.resources import Health
 from quarterdeck_api.wire import Method, Nothing
 
 __all__ = [
@@ -36,10 +37,14 @@ class ProcessAddress(Struct, frozen=True):
 
 
 class ProcessReadiness(Struct, frozen=True, omit_defaults=True):
-    """Whether every wanted instance runs and is well; else what is waited for, as a sentence."""
+    """Whether every wanted instance runs and is well; else what is waited for, as a sentence.
+
+    `health` is what the instance that is waited for says of itself; it says nothing as long as it does not run, or does not beat.
+    """
 
     ready: bool
     waits_for: str = ""
+    health: Health = Health.UNKNOWN
 
 
 PROCESS_ENSURE = Method("process.ensure", ProcessEnsure, ProcessAddress)

@@ -82,7 +82,8 @@ class ProcessRequests:
                 why = f": {found.record.reason}" if found is not None and found.record.reason else ""
                 return ProcessReadiness(False, f"{asked.name}.{number} is not ready{why}")
             if found.limits.beats and found.health not in (Health.OK, Health.BUSY):
-                return ProcessReadiness(False, f"{found.name} is {found.health.value}: {found.message}".rstrip(": "))
+                said = f"{found.name} is {found.health.value}: {found.message}".rstrip(": ")
+                return ProcessReadiness(False, said, found.health)
         return ProcessReadiness(True)
 
     async def _act(self, actor: str, request: DoParams) -> None:

@@ -5,8 +5,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from quarterdeck_ainode.actions import why_not
-from quarterdeck_ainode.models import ModelInfo, Task, model_named
+from quarterdeck_ainode.local.actions import why_not
+from quarterdeck_ainode.models.catalogue import ModelInfo, Task, model_named
 from quarterdeck_api.errors import UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.resources import Address

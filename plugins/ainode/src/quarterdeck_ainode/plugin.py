@@ -1,40 +1,14 @@
 """What the plugin declares: backend types, kinds, actions, jobs, sample series and checks."""
 
-from quarterdeck_ainode.backtest_parameters import BacktestParameters
-from quarterdeck_ainode.detect_parameters import DetectParameters
-from quarterdeck_ainode.forecast_parameters import ForecastParameters
 from quarterdeck_ainode.iotdb import declared_data, declared_kinds, declared_operations, declared_workbench
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.samples import SAMPLES
+from quarterdeck_ainode.local import declared_local
+from quarterdeck_ainode.local.samples import SAMPLES
 from quarterdeck_ainode.serving import declared_serving
-from quarterdeck_ainode.tune_parameters import TuneParameters
 from quarterdeck_api import API_VERSION
-from quarterdeck_api.catalogue import CheckInfo, Column, ColumnType, PluginInfo, RunsIn
+from quarterdeck_api.catalogue import CheckInfo, Column, ColumnType, PluginInfo
 from quarterdeck_api.declarations import Action, BackendType, Command, JobType, Kind, ProcessType, Sample
 from quarterdeck_api.hooks import hookimpl
-
-#: Imported by a worker before it is ready: what every forecast needs (measured: without them the first takes two seconds longer).
-FORECAST_MODULES = (
-    "quarterdeck_ainode.forecasting",
-    "pyarrow.parquet",
-    "sktime.forecasting.naive",
-    "sktime.forecasting.exp_smoothing",
-    "sktime.forecasting.trend",
-    "sktime.forecasting.arima",
-    "statsmodels.tsa.holtwinters",
-    "statsmodels.tsa.seasonal",
-    "pmdarima.arima",
-)
-
-#: The same for detections.
-DETECT_MODULES = (
-    "quarterdeck_ainode.detecting",
-    "pyarrow.parquet",
-    "sklearn.preprocessing",
-    "sktime.detection.stray",
-    "sktime.detection.hmm_learn",
-    "hmmlearn.hmm",
-)
 
 
 @hookimpl
@@ -53,7 +27,7 @@ def quarterdeck_plugin() -> PluginInfo:
 def quarterdeck_backend_types() -> list[BackendType]:
     """The local engine, which needs no configuration, and clusters of IoTDB."""
     return [
-        BackendType("ainode.local", "Local engine", "quarterdeck_ainode.local:open_backend", embedded=True),
+        BackendType("ainode.local", "Local engine", "quarterdeck_ainode.local.backend:open_backend", embedded=True),
         BackendType(
             "ainode.iotdb", "Apache IoTDB with AINode", "quarterdeck_ainode.iotdb.backend:open_backend", IotdbSettings
         ),
@@ -100,46 +74,7 @@ def quarterdeck_kinds() -> list[Kind]:
 def quarterdeck_actions() -> list[Action]:
     """What models do."""
     return [
-        Action(
-            "model.forecast",
-            "Forecast",
-            ("model",),
-            parameters=ForecastParameters,
-            job="ainode.forecast",
-            own_parameters=True,
-            key="f",
-            summary="Fits the model to a dataset and says what comes next, beside the seasonal naive baseline.",
-        ),
-        Action(
-            "model.backtest",
-            "Backtest",
-            ("model",),
-            parameters=BacktestParameters,
-            job="ainode.backtest",
-            own_parameters=True,
-            key="b",
-            summary="Forecasts the past again and again, and ranks models beside the seasonal naive baseline.",
-        ),
-        Action(
-            "model.tune",
-            "Tune",
-            ("model",),
-            parameters=TuneParameters,
-            job="ainode.tune",
-            own_parameters=True,
-            key="u",
-            summary="Backtests the model with many settings, and gives the command line with the best ones.",
-        ),
-        Action(
-            "model.detect",
-            "Detect",
-            ("model",),
-            parameters=DetectParameters,
-            job="ainode.detect",
-            own_parameters=True,
-            key="t",
-            summary="Labels every point of a dataset: anomalies, or the hidden state that produced it.",
-        ),
+        *declared_local.ACTIONS,
         *declared_operations.ACTIONS,
         *declared_workbench.ACTIONS,
         *declared_data.ACTIONS,
@@ -148,40 +83,9 @@ def quarterdeck_actions() -> list[Action]:
 
 @hookimpl
 def quarterdeck_jobs() -> list[JobType]:
-    """Everything that computes runs in warm workers."""
+    """What takes long: computing in warm workers, and what is waited for in the host."""
     return [
-        JobType(
-            "ainode.forecast",
-            "Forecast",
-            "quarterdeck_ainode.forecasting:run",
-            RunsIn.WORKER,
-            preload=FORECAST_MODULES,
-            wall_clock_limit=600.0,
-        ),
-        JobType(
-            "ainode.backtest",
-            "Backtest",
-            "quarterdeck_ainode.backtesting:run",
-            RunsIn.WORKER,
-            preload=(*FORECAST_MODULES, "quarterdeck_ainode.backtesting"),
-            wall_clock_limit=3600.0,
-        ),
-        JobType(
-            "ainode.tune",
-            "Tune",
-            "quarterdeck_ainode.tuning:run",
-            RunsIn.WORKER,
-            preload=(*FORECAST_MODULES, "quarterdeck_ainode.tuning"),
-            wall_clock_limit=3600.0,
-        ),
-        JobType(
-            "ainode.detect",
-            "Detect",
-            "quarterdeck_ainode.detecting:run",
-            RunsIn.WORKER,
-            preload=DETECT_MODULES,
-            wall_clock_limit=600.0,
-        ),
+        *declared_local.JOBS,
         *declared_operations.JOBS,
         *declared_workbench.JOBS,
         *declared_data.JOBS,
@@ -209,16 +113,4 @@ def quarterdeck_samples() -> list[Sample]:
 @hookimpl
 def quarterdeck_checks() -> list[CheckInfo]:
     """Whether the libraries of the local engine can be imported."""
-    return [
-        CheckInfo("ainode.sktime", "sktime (all models)", "quarterdeck_ainode.checks:check_sktime"),
-        CheckInfo(
-            "ainode.statsmodels", "statsmodels (smoothing, STL, ARIMA)", "quarterdeck_ainode.checks:check_statsmodels"
-        ),
-        CheckInfo("ainode.pmdarima", "pmdarima (ARIMA)", "quarterdeck_ainode.checks:check_pmdarima"),
-        CheckInfo(
-            "ainode.statsforecast",
-            "statsforecast (Auto-ARIMA, Auto-ETS, Auto-Theta, MSTL, seasonal naive)",
-            "quarterdeck_ainode.checks:check_statsforecast",
-        ),
-        CheckInfo("ainode.hmmlearn", "hmmlearn (hidden Markov models)", "quarterdeck_ainode.checks:check_hmmlearn"),
-    ]
+    return list(declared_local.CHECKS)

@@ -25,6 +25,7 @@ from quarterdeck_api.process_requests import (
     PROCESS_REMOVE,
     ProcessEnsure,
     ProcessName,
+    ProcessReadiness,
 )
 from quarterdeck_api.processes import ControlAnswer, ControlMessage, ProcessControl
 from quarterdeck_api.wire import Method, decode_value, encode_value
@@ -190,10 +191,14 @@ class _HostProcesses:
         asked = ProcessControl(instance, message, timeout)
         return await self._job.ask(PROCESS_CONTROL, asked, timeout + ANSWER_MARGIN, changes_something=True)
 
+    async def readiness(self, name: str) -> ProcessReadiness:
+        """Whether every instance runs and is well now, and what is waited for; raises NotFoundError."""
+        return await self._job.ask(PROCESS_READY, ProcessName(name))
+
     async def wait_ready(self, name: str, timeout: float) -> None:
         """Returns once every instance runs and is well; raises CallTimeoutError with what it waits for."""
         deadline = asyncio.get_running_loop().time() + timeout
-        while not (found := await self._job.ask(PROCESS_READY, ProcessName(name))).ready:
+        while not (found := await self.readiness(name)).ready:
             if asyncio.get_running_loop().time() >= deadline:
                 raise CallTimeoutError(
                     f"process {name} is not ready after {timeout:g} s: {found.waits_for}",

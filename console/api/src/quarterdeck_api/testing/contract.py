@@ -34,6 +34,7 @@ from quarterdeck_api.testing.streams import check_live_documents, check_logs, ch
 from quarterdeck_api.testing.subject import (
     Subject,
     actions_of,
+    actions_of_kind,
     check_resource_cells,
     resources,
     sample,
@@ -67,7 +68,7 @@ def check_relations(subject: Subject) -> None:
         for target in filter(None, (resource.parent, *(link.address for link in resource.links))):
             foreign = Address.parse(target).backend != subject.name
             assert foreign or target in known, f"{resource.address} refers to {target}, which does not exist"
-        actions = {action.id for action in subject.catalogue.actions if resource.kind in action.kinds} | {EDIT_ACTION}
+        actions = {action.id for action in actions_of(subject, resource)} | {EDIT_ACTION}
         for action, reason in resource.actions_off.items():
             assert action in actions, f"{resource.address} turns {action} off, which its kind has not"
             assert reason, f"{resource.address} does not say why {action} is off"
@@ -131,11 +132,11 @@ async def check_unknown_address(subject: Subject) -> None:
     for kind in sorted({resource.kind for resource in resources(subject).values()}):
         address = f"{subject.name}/{kind}/there is no such name"
         await _expect_not_found(subject, address, BACKEND_DESCRIBE, AddressParams(address))
-        for action in subject.catalogue.actions:
-            if kind in action.kinds and not action.job and not action.standalone and action.dry_run:
+        for action in actions_of_kind(subject, kind):
+            if not action.job and not action.standalone and action.dry_run:
                 request = ActionRequest(action.id, address, dry_run=True)
                 await _expect_not_found(subject, address, BACKEND_PERFORM, request)
-            if kind in action.kinds and action.own_parameters:
+            if action.own_parameters:
                 await _expect_not_found(subject, address, BACKEND_PARAMETERS, ParametersParams(action.id, address))
 
 

@@ -123,7 +123,7 @@ class FakeRuntime:
             encoded = {call: msgspec.to_builtins(fault) for call, fault in faults.items()}
             given = {"factory": info.factory, "settings": settings or {}, "faults": encoded}
             opening = OpenBackend(name, faulty_type(info).id, given)
-        backend = self._backends[name] = HostedBackend(name, self)
+        backend = self._backends[name] = HostedBackend(name, info.id, self)
         self.run(self.call(BACKEND_OPEN, opening))
         self.notify(CREDIT, CreditParams(name, _CREDIT))
         if wait:

@@ -81,8 +81,9 @@ class _Host(Protocol):
 class HostedBackend:
     """A backend in the host of a FakeRuntime; a StreamingSubject of the contract. Its plain methods are for the thread of the test."""
 
-    def __init__(self, name: str, host: _Host) -> None:
+    def __init__(self, name: str, backend_type: str, host: _Host) -> None:
         self.name = name
+        self.backend_type = backend_type
         self.samples: list[MetricSample] = []
         self.findings: list[Finding] = []
         self.report: BackendReport | None = None

@@ -48,6 +48,11 @@ class Subject(Protocol):
         ...
 
     @property
+    def backend_type(self) -> str:
+        """The id of its type."""
+        ...
+
+    @property
     def catalogue(self) -> Catalogue:
         """What its plugin declares."""
         ...
@@ -108,8 +113,13 @@ def sample(subject: Subject) -> list[Resource]:
 
 
 def actions_of(subject: Subject, resource: Resource) -> list[ActionInfo]:
-    """The actions of a resource's kind."""
-    return [action for action in subject.catalogue.actions if resource.kind in action.kinds]
+    """The actions that a resource of its kind and backend has."""
+    return actions_of_kind(subject, resource.kind)
+
+
+def actions_of_kind(subject: Subject, kind: str) -> list[ActionInfo]:
+    """The actions that the backend's resources of a kind have."""
+    return [action for action in subject.catalogue.actions if action.is_for(kind, subject.backend_type)]
 
 
 def check_resource_cells(subject: Subject, resource: Resource) -> None:

@@ -2,21 +2,22 @@
 
 import time
 
-from quarterdeck_ainode.iotdb import operation_choices, performing, verifying
-from quarterdeck_ainode.iotdb.browse_tree import Counts
-from quarterdeck_ainode.iotdb.browsing import Browsing
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.browsed.browsing import Browsing
+from quarterdeck_ainode.iotdb.browsed.counting import Counts
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.data import choices as data_choices
 from quarterdeck_ainode.iotdb.data import previewing
-from quarterdeck_ainode.iotdb.describing import Describing
-from quarterdeck_ainode.iotdb.looking import ATTENTIVE_SECONDS, Looking
-from quarterdeck_ainode.iotdb.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.described.describing import Describing
+from quarterdeck_ainode.iotdb.mirrored.looking import ATTENTIVE_SECONDS, Looking
+from quarterdeck_ainode.iotdb.mirrored.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.mirrored.reachability import Reachability, is_loopback
+from quarterdeck_ainode.iotdb.mirrored.snapshot import KINDS, Snapshot
+from quarterdeck_ainode.iotdb.mirrored.twins import OPEN
+from quarterdeck_ainode.iotdb.operations import choices as operation_choices
+from quarterdeck_ainode.iotdb.operations import performing, verifying
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
-from quarterdeck_ainode.iotdb.reachability import Reachability, is_loopback
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_ainode.iotdb.snapshot import KINDS, Snapshot
-from quarterdeck_ainode.iotdb.twins import OPEN
 from quarterdeck_ainode.iotdb.workbench import choices as workbench_choices
 from quarterdeck_ainode.iotdb.workbench import names as workbench
 from quarterdeck_api.backend import (

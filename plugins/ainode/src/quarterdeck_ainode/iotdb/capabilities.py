@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.versions import VersionFacts, recognise
 
 

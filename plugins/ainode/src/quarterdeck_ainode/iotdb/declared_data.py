@@ -1,6 +1,7 @@
 """Series into datasets, and datasets into series: actions and jobs, as the plugin declares them."""
 
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters, SaveParameters
+from quarterdeck_ainode.iotdb.settings import CLUSTERS
 from quarterdeck_api.catalogue import Danger
 from quarterdeck_api.declarations import Action, JobType
 
@@ -16,6 +17,7 @@ ACTIONS: tuple[Action, ...] = (
         dry_run=True,
         key="s",
         summary="Reads a series, a device or one device's rows of a table into a dataset, however long it is.",
+        backend_types=CLUSTERS,
     ),
     Action(
         INGEST,
@@ -27,6 +29,7 @@ ACTIONS: tuple[Action, ...] = (
         dry_run=True,
         key="i",
         summary="Writes a dataset to the series of a device or to a table, which are made when there are none.",
+        backend_types=CLUSTERS,
     ),
 )
 

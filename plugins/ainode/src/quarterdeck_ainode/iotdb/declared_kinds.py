@@ -1,9 +1,8 @@
 """The kinds that a cluster has beside nodes and models."""
 
+from quarterdeck_ainode.iotdb.settings import CLUSTERS
 from quarterdeck_api.catalogue import Column, ColumnType
 from quarterdeck_api.declarations import Kind
-
-_CLUSTERS = ("ainode.iotdb",)
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -15,7 +14,7 @@ KINDS: tuple[Kind, ...] = (
             Column("models", "Models"),
         ),
         parent_kind="node",
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "query",
@@ -28,7 +27,7 @@ KINDS: tuple[Kind, ...] = (
             Column("data_node", "DataNode", ColumnType.INTEGER),
         ),
         parent_kind="node",
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "database",
@@ -44,7 +43,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         mirrored=False,
         parent_kind="node",
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "device",
@@ -57,7 +56,7 @@ KINDS: tuple[Kind, ...] = (
         mirrored=False,
         parent_kind="database",
         also_below=("table",),
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "table",
@@ -70,7 +69,7 @@ KINDS: tuple[Kind, ...] = (
         ),
         mirrored=False,
         parent_kind="database",
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "series",
@@ -89,7 +88,7 @@ KINDS: tuple[Kind, ...] = (
         mirrored=False,
         parent_kind="device",
         also_below=("table", "database"),
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "region",
@@ -108,7 +107,7 @@ KINDS: tuple[Kind, ...] = (
         mirrored=False,
         parent_kind="node",
         also_below=("database",),
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
     Kind(
         "configuration",
@@ -122,6 +121,6 @@ KINDS: tuple[Kind, ...] = (
         ),
         mirrored=False,
         parent_kind="node",
-        backend_types=_CLUSTERS,
+        backend_types=CLUSTERS,
     ),
 )

@@ -1,6 +1,6 @@
 """What is done to models, nodes and queries of a cluster: actions and jobs, as the plugin declares them."""
 
-from quarterdeck_ainode.iotdb.operation_ids import (
+from quarterdeck_ainode.iotdb.operations.action_ids import (
     CONFIGURE,
     CREATE,
     DROP,
@@ -12,7 +12,7 @@ from quarterdeck_ainode.iotdb.operation_ids import (
     STOP,
     UNLOAD,
 )
-from quarterdeck_ainode.iotdb.operation_parameters import (
+from quarterdeck_ainode.iotdb.operations.parameters import (
     CreateModel,
     DropModel,
     LoadModel,
@@ -22,11 +22,12 @@ from quarterdeck_ainode.iotdb.operation_parameters import (
     StopAinode,
     UnloadModel,
 )
+from quarterdeck_ainode.iotdb.settings import CLUSTERS
 from quarterdeck_api.catalogue import Danger, RunsIn
 from quarterdeck_api.declarations import Action, JobType
 
-_MODEL_JOBS = "quarterdeck_ainode.iotdb.model_jobs"
-_AINODE_JOBS = "quarterdeck_ainode.iotdb.ainode_jobs"
+_MODEL_JOBS = "quarterdeck_ainode.iotdb.operations.model_jobs"
+_AINODE_JOBS = "quarterdeck_ainode.iotdb.operations.ainode_jobs"
 
 #: Attempts cost nothing: none of them sends a statement that an earlier one may have sent. Their pauses are half a minute in all at least,
 #: in which a node of the cluster starts again.
@@ -42,6 +43,7 @@ ACTIONS: tuple[Action, ...] = (
         dry_run=True,
         key="S",
         summary="Starts our own AINode on this machine, and waits until the cluster says that it runs.",
+        backend_types=CLUSTERS,
     ),
     Action(
         STOP,
@@ -52,6 +54,7 @@ ACTIONS: tuple[Action, ...] = (
         job="ainode.stop",
         dry_run=True,
         summary="Ends our own AINode; it stays registered in the cluster.",
+        backend_types=CLUSTERS,
     ),
     Action(
         REMOVE,
@@ -62,6 +65,7 @@ ACTIONS: tuple[Action, ...] = (
         job="ainode.remove",
         dry_run=True,
         summary="Takes the AINode out of the cluster, and waits until it is gone.",
+        backend_types=CLUSTERS,
     ),
     Action(
         CONFIGURE,
@@ -71,6 +75,7 @@ ACTIONS: tuple[Action, ...] = (
         danger=Danger.CONFIRM,
         dry_run=True,
         summary="Changes a key of IoTDB's configuration, with what it takes and when it holds checked before.",
+        backend_types=CLUSTERS,
     ),
     Action(
         CREATE,
@@ -80,6 +85,7 @@ ACTIONS: tuple[Action, ...] = (
         job="ainode.create-model",
         dry_run=True,
         summary="Registers a model from files on the AINode's machine, and waits until it is active.",
+        backend_types=CLUSTERS,
     ),
     Action(
         DROP,
@@ -91,6 +97,7 @@ ACTIONS: tuple[Action, ...] = (
         job="ainode.drop-model",
         dry_run=True,
         summary="Forgets a user's model, and waits until it is gone.",
+        backend_types=CLUSTERS,
     ),
     Action(
         LOAD,
@@ -102,6 +109,7 @@ ACTIONS: tuple[Action, ...] = (
         dry_run=True,
         key="L",
         summary="Keeps instances of the model warm on AI devices, predicted before and seen after.",
+        backend_types=CLUSTERS,
     ),
     Action(
         UNLOAD,
@@ -113,6 +121,7 @@ ACTIONS: tuple[Action, ...] = (
         job="ainode.unload-model",
         dry_run=True,
         summary="Ends the model's instances on AI devices, and waits until they are gone.",
+        backend_types=CLUSTERS,
     ),
     Action(
         FINE_TUNE,
@@ -120,6 +129,7 @@ ACTIONS: tuple[Action, ...] = (
         ("model",),
         dry_run=True,
         summary="Not possible on Apache IoTDB 2.0.10; the reason stands beside it.",
+        backend_types=CLUSTERS,
     ),
     Action(
         KILL,
@@ -129,6 +139,7 @@ ACTIONS: tuple[Action, ...] = (
         bulk=True,
         dry_run=True,
         summary="Ends a running query.",
+        backend_types=CLUSTERS,
     ),
 )
 

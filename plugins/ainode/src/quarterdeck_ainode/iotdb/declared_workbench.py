@@ -1,5 +1,6 @@
 """Forecasts and labels of series that lie in a cluster: actions and jobs, as the plugin declares them."""
 
+from quarterdeck_ainode.iotdb.settings import CLUSTERS
 from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import (
     ClassifyParameters,
@@ -24,6 +25,7 @@ ACTIONS: tuple[Action, ...] = (
         own_parameters=True,
         key="f",
         summary="Forecasts the series with models of the cluster and of the local engine, ranks them, and writes the best one back.",
+        backend_types=CLUSTERS,
     ),
     Action(
         CLASSIFY,
@@ -36,6 +38,7 @@ ACTIONS: tuple[Action, ...] = (
         own_parameters=True,
         key="t",
         summary="Has a model of the cluster label each row: anomalies, or the hidden state that produced it.",
+        backend_types=CLUSTERS,
     ),
     Action(
         INFER,
@@ -46,6 +49,7 @@ ACTIONS: tuple[Action, ...] = (
         dry_run=True,
         own_parameters=True,
         summary="CALL INFERENCE as it is, with the right times beside those that the server makes up.",
+        backend_types=CLUSTERS,
     ),
     Action(
         WRITE,
@@ -56,6 +60,7 @@ ACTIONS: tuple[Action, ...] = (
         danger=Danger.CONFIRM,
         dry_run=True,
         summary="Writes the forecast of a finished job to a series or table.",
+        backend_types=CLUSTERS,
     ),
 )
 

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 
 from quarterdeck_ainode.iotdb.capabilities import Answers, Capabilities, Feature, Privileges, Reply, capabilities_of
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.error_codes import LOGIN_REFUSED
-from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.rows import Rows
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.error_codes import LOGIN_REFUSED
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.versions import recognise
 from quarterdeck_api.backend import ProbeResult
 from quarterdeck_api.errors import CallTimeoutError, ProtocolError, QuarterdeckError

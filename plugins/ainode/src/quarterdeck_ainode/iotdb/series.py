@@ -10,7 +10,7 @@ import re
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb import quoting
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_api.errors import UsageError
 
 _PART = r'(?:[A-Za-z0-9_]+|"(?:[^"]|"")*")'

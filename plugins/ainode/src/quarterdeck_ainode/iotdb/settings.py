@@ -6,6 +6,9 @@ from msgspec import Meta, Struct
 
 from quarterdeck_api.fields import File, Secret
 
+#: The backend types of clusters: what only they have is declared for these.
+CLUSTERS = ("ainode.iotdb",)
+
 
 class IotdbSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of one cluster; times in seconds."""

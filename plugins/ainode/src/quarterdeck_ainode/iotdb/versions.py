@@ -9,7 +9,7 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quarterdeck_ainode.iotdb.error_codes import Numbering
+from quarterdeck_ainode.iotdb.client.error_codes import Numbering
 
 
 class Edition(Enum):

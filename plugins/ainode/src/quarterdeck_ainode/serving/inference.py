@@ -4,12 +4,12 @@ from importlib import import_module
 
 import numpy as np
 
-from quarterdeck_ainode.detector_parameters import DetectorParameters
-from quarterdeck_ainode.estimators import plan
-from quarterdeck_ainode.fitting import FitError, fit_and_predict, notices_of, recorded_warnings, spread_notice
-from quarterdeck_ainode.labelling import label
-from quarterdeck_ainode.models import model_named
-from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.models.catalogue import model_named
+from quarterdeck_ainode.models.detector_parameters import DetectorParameters
+from quarterdeck_ainode.models.estimators import plan
+from quarterdeck_ainode.models.fitting import FitError, fit_and_predict, notices_of, recorded_warnings, spread_notice
+from quarterdeck_ainode.models.labelling import label
+from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.serving.engine import AinodeStatus
 from quarterdeck_ainode.serving.inference_task import Computed, Horizon, InferenceTask, Refused, sentence_of
 from quarterdeck_ainode.serving.official_answers import official_answer

@@ -6,8 +6,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.detector_parameters import DetectorParameters
-from quarterdeck_ainode.forecaster_parameters import ForecasterParameters
+from quarterdeck_ainode.models.detector_parameters import DetectorParameters
+from quarterdeck_ainode.models.forecaster_parameters import ForecasterParameters
 from quarterdeck_ainode.serving.engine import AinodeStatus
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.errors import QuarterdeckError

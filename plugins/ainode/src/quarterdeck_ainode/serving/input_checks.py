@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quarterdeck_ainode.models import MODELS, Task
+from quarterdeck_ainode.models.catalogue import MODELS, Task
 from quarterdeck_ainode.serving.engine import SeriesInput, Statement
 from quarterdeck_ainode.serving.engine_settings import EngineSettings
 from quarterdeck_api.errors import UsageError

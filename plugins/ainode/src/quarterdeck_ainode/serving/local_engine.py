@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.models import Task
+from quarterdeck_ainode.models.catalogue import Task
 from quarterdeck_ainode.serving import worker_entry
 from quarterdeck_ainode.serving.engine import (
     AinodeStatus,

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck_ainode.detector_parameters import DetectorParameters
-from quarterdeck_ainode.forecaster_parameters import ForecasterParameters
-from quarterdeck_ainode.models import ModelInfo, parameters_schema
+from quarterdeck_ainode.models.catalogue import ModelInfo, parameters_schema
+from quarterdeck_ainode.models.detector_parameters import DetectorParameters
+from quarterdeck_ainode.models.forecaster_parameters import ForecasterParameters
 from quarterdeck_ainode.serving.inference_task import Horizon
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest

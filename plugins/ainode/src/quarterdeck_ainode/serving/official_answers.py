@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.fitting import fit_failure
-from quarterdeck_ainode.models import ModelInfo, model_named
-from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.models.catalogue import ModelInfo, model_named
+from quarterdeck_ainode.models.fitting import fit_failure
+from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.models import MODELS, ModelInfo, model_named
+from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, model_named
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError, ServedModel
 from quarterdeck_ainode.serving.inference_task import sentence_of
 from quarterdeck_ainode.serving.specification_files import read_specification_file

@@ -20,6 +20,7 @@ from quarterdeck_ainode.serving.engine import (
     SeriesInput,
     Statement,
 )
+from quarterdeck_ainode.serving.input_blocks import read_input_block
 from quarterdeck_ainode.serving.load_sample import LoadSampler
 from quarterdeck_ainode.serving.rpc_codec import (
     Call,
@@ -47,7 +48,7 @@ from quarterdeck_ainode.serving.rpc_messages import (
     TuningRequest,
     UnloadModelRequest,
 )
-from quarterdeck_ainode.serving.tsblock import TsBlockError, decode_tsblock, encode_doubles
+from quarterdeck_ainode.tsblock import TsBlockError, encode_doubles
 
 _log = logging.getLogger(__name__)
 
@@ -257,7 +258,7 @@ def output_length(attributes: dict[str, str]) -> int:
 def read_series(dataset: bytes) -> SeriesInput:
     """The one series in a block; raises EngineError when it is no block, or has more columns than one."""
     try:
-        block = decode_tsblock(dataset)
+        block = read_input_block(dataset)
     except TsBlockError as error:
         raise EngineError(
             AinodeStatus.INVALID_INPUT, f"the input cannot be read: {error}; select one column of numbers"

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck_ainode.models import MODELS, ModelInfo, model_named, parameters_schema
+from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, model_named, parameters_schema
 from quarterdeck_ainode.serving.model_options import parameters_of
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest

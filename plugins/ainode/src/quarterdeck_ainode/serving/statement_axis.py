@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
+from quarterdeck_ainode.models.time_axis import TimeAxis, seasonal_period, time_axis
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
-from quarterdeck_ainode.time_axis import TimeAxis, seasonal_period, time_axis
 from quarterdeck_api.errors import QuarterdeckError
 
 _DAY = 86_400.0

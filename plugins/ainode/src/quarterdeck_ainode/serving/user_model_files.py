@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from quarterdeck_ainode.models import model_named
+from quarterdeck_ainode.models.catalogue import model_named
 from quarterdeck_ainode.serving.specifications import LARGEST_SPECIFICATION, ModelSpecification, checked_settings
 from quarterdeck_ainode.serving.whole_files import UNFINISHED, remove_whole, write_whole
 from quarterdeck_api.errors import QuarterdeckError, UsageError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quarterdeck_ainode.models import Task
+from quarterdeck_ainode.models.catalogue import Task
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_ainode.serving.inference_task import InferenceTask
 from quarterdeck_ainode.serving.model_options import parameters_of

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import read_extent
 from quarterdeck_ainode.iotdb.data.sources import bare, device_columns, parse_tags, table_columns, tags_text
@@ -18,9 +19,8 @@ from quarterdeck_ainode.iotdb.data.statements import (
     create_table_statement,
     table_sql,
 )
-from quarterdeck_ainode.iotdb.dialect import Dialect
 from quarterdeck_ainode.iotdb.quoting import identifier, node, path_nodes
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.resources import Address

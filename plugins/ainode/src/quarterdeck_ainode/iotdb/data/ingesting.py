@@ -19,7 +19,8 @@ from typing import Any
 from msgspec import Struct, convert, structs, to_builtins
 
 from quarterdeck_ainode.iotdb.backend import IotdbBackend
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.tablet import Tablet
 from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan, chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
@@ -28,9 +29,8 @@ from quarterdeck_ainode.iotdb.data.spans import dataset_span
 from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.data.tablets import check_values, rows_at_once, tablet_of
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds
-from quarterdeck_ainode.iotdb.tablet import Tablet
-from quarterdeck_ainode.iotdb.value_types import TimePrecision, ValueType
 from quarterdeck_ainode.job_request import asked_parameters
+from quarterdeck_ainode.value_types import TimePrecision, ValueType
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import ProtocolError, RefusedError, UnknownOutcomeError, UnreachableError
 from quarterdeck_api.jobs import DatasetLocation, JobContext, JobValue

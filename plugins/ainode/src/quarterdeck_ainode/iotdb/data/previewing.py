@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.data.ingest_plan import chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters, SaveParameters
 from quarterdeck_ainode.iotdb.data.reading import PAGE_ROWS, read_extent

@@ -7,9 +7,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.client import FETCH_ROWS, IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.cluster_client import FETCH_ROWS, IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.rows import ColumnBatch
 from quarterdeck_ainode.iotdb.data.statements import ALL_TIMES, Source, Span, extent_statement, page_statement
-from quarterdeck_ainode.iotdb.rows import ColumnBatch
 from quarterdeck_api.errors import ProtocolError, UsageError
 from quarterdeck_api.resources import Cell
 

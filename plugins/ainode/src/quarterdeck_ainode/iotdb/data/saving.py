@@ -19,8 +19,7 @@ from typing import Any
 from msgspec import Struct, convert, structs, to_builtins
 
 from quarterdeck_ainode.iotdb.backend import IotdbBackend
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.data.dataset_import import import_dataset
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.parts import PartWriter, part_path, part_schema, whole_file
 from quarterdeck_ainode.iotdb.data.reading import PAGE_ROWS, Extent, read_extent, read_page, require_finite
@@ -28,8 +27,9 @@ from quarterdeck_ainode.iotdb.data.sources import source_at
 from quarterdeck_ainode.iotdb.data.spans import asked_span
 from quarterdeck_ainode.iotdb.data.statements import Source, Span, page_statement
 from quarterdeck_ainode.iotdb.data.time_precision import to_microseconds, written
-from quarterdeck_ainode.iotdb.value_types import TimePrecision
+from quarterdeck_ainode.iotdb.dataset_import import import_dataset
 from quarterdeck_ainode.job_request import asked_parameters
+from quarterdeck_ainode.value_types import TimePrecision
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import ProtocolError, UsageError
 from quarterdeck_api.jobs import JobContext, JobValue

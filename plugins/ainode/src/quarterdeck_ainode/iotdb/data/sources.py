@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.data.statements import Source, SourceColumn, devices_statement, table_sql
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import IotdbError
 from quarterdeck_ainode.iotdb.quoting import identifier, node, path, path_nodes
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest
 from quarterdeck_api.resources import Address

@@ -7,7 +7,7 @@ import numpy as np
 from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds, moment
-from quarterdeck_ainode.iotdb.value_types import TimePrecision
+from quarterdeck_ainode.value_types import TimePrecision
 from quarterdeck_api.errors import UsageError
 
 if TYPE_CHECKING:

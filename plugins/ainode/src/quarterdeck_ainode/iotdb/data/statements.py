@@ -5,9 +5,9 @@ Results bear names of our own (`c0`, `c1` …), since a server's name of a serie
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.quoting import identifier, text
-from quarterdeck_ainode.iotdb.value_types import ValueType
+from quarterdeck_ainode.value_types import ValueType
 
 
 class SourceColumn(Struct, frozen=True):

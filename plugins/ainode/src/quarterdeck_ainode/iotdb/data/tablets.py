@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory, Tablet, TabletColumn
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan
 from quarterdeck_ainode.iotdb.data.reading import NumberBatch
 from quarterdeck_ainode.iotdb.data.statements import SourceColumn
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds, written
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.tablet import ColumnCategory, Tablet, TabletColumn
-from quarterdeck_ainode.iotdb.value_types import TimePrecision, ValueType
+from quarterdeck_ainode.value_types import TimePrecision, ValueType
 from quarterdeck_api.errors import UsageError
 
 #: Points of one tablet, and its rows at least, however many columns it has.

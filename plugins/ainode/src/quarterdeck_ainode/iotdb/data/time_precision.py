@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.value_types import TimePrecision
+from quarterdeck_ainode.value_types import TimePrecision
 from quarterdeck_api.errors import UsageError
 
 Times = NDArray[np.int64]

@@ -4,8 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.folds import Fold
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.data.time_precision import moment
 from quarterdeck_ainode.iotdb.series import Series, TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant, ClusterFacts, Entrant, choose
@@ -23,6 +22,7 @@ from quarterdeck_ainode.iotdb.workbench.running import Course
 from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.targets import Target, plan_target, require_overwrite
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
+from quarterdeck_ainode.models.folds import Fold
 from quarterdeck_api.errors import UnsupportedError, UsageError
 from quarterdeck_api.resources import Address
 

@@ -1,14 +1,14 @@
 """What the forms and the shell offer for the workbench's fields: models, targets, and each model's parameters."""
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel, read_models
-from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel, read_models
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.entrants import known_task, settings_schema
 from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import ALL, BEST, LOCAL
 from quarterdeck_ainode.iotdb.workbench.target_names import SOURCE, beside
-from quarterdeck_ainode.models import MODELS, Task
+from quarterdeck_ainode.models.catalogue import MODELS, Task
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import UsageError

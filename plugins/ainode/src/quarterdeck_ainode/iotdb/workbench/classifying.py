@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.series import parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
 from quarterdeck_ainode.iotdb.workbench.entrants import (
@@ -43,7 +43,7 @@ from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL, ClassifyParamet
 from quarterdeck_ainode.iotdb.workbench.saving import keep_dataset
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.job_request import asked_parameters
-from quarterdeck_ainode.models import Task
+from quarterdeck_ainode.models.catalogue import Task
 from quarterdeck_ainode.result_files import write_files
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.jobs import JobContext, JobValue

@@ -5,12 +5,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.forecaster_parameters import ForecasterParameters
-from quarterdeck_ainode.iotdb.cluster_state import CatalogueModel
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.versions import VersionFacts
 from quarterdeck_ainode.iotdb.workbench.parameters import ALL, LOCAL
 from quarterdeck_ainode.iotdb.workbench.statements import option_value
-from quarterdeck_ainode.models import MODELS, ModelInfo, Task, forecaster_parameters, model_named, parameters_schema
+from quarterdeck_ainode.models.catalogue import (
+    MODELS,
+    ModelInfo,
+    Task,
+    forecaster_parameters,
+    model_named,
+    parameters_schema,
+)
+from quarterdeck_ainode.models.forecaster_parameters import ForecasterParameters
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
-from quarterdeck_ainode.iotdb.cluster_state import (
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.error_codes import AINODE_AWAY
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import (
     NO_PERMISSION,
     ClusterNode,
     read_loaded,
     read_models,
     read_nodes,
 )
-from quarterdeck_ainode.iotdb.error_codes import AINODE_AWAY
-from quarterdeck_ainode.iotdb.faults import IotdbError
-from quarterdeck_ainode.iotdb.our_ainode import ainode_of, is_ours
+from quarterdeck_ainode.iotdb.operations.our_ainode import ainode_of, is_ours
 from quarterdeck_ainode.iotdb.versions import recognise
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts
 from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck_ainode.backtest import ranked, ranked_by
-from quarterdeck_ainode.backtest_result import rank_data
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.judging import best_of
 from quarterdeck_ainode.iotdb.workbench.running import Course, Forecast
+from quarterdeck_ainode.iotdb.workbench.window_facts import window_facts
+from quarterdeck_ainode.local.backtest_result import rank_data
+from quarterdeck_ainode.models.backtest import ranked, ranked_by
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
 from quarterdeck_api.documents import (
     Block,
@@ -171,17 +172,10 @@ def forecast_document(made: SeriesForecast, *more: Block) -> Document:
 
 def _facts(made: SeriesForecast) -> FactsBlock:
     window = made.course.window
-    first, last = read_times(pandas_times(window.times[[0, -1]], window.unit))
     ahead = read_times(made.index[[0, -1]])
     return FactsBlock(
         (
-            Fact("Series", window.series.name),
-            Fact("Type", window.data_type),
-            Fact("Rows used", len(window.times)),
-            Fact("From", first),
-            Fact("To", last),
-            Fact("Frequency", window.observed.axis.frequency if window.regular else "not equally spaced"),
-            Fact("Seasonal period", window.observed.axis.season),
+            *window_facts(window),
             Fact("Horizon", made.course.horizon),
             Fact("First forecast", ahead[0]),
             Fact("Last forecast", ahead[1]),

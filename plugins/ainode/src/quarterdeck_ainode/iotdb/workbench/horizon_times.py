@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from quarterdeck_ainode.models.time_axis import TimeAxis
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
-from quarterdeck_ainode.time_axis import TimeAxis
 from quarterdeck_api.errors import UsageError
 
 Times = NDArray[np.int64]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_by_model

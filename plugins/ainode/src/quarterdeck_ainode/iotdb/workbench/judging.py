@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.accuracy import accuracy, naive_scale
-from quarterdeck_ainode.backtest import FoldResult, Record
-from quarterdeck_ainode.folds import Fold, make_folds
 from quarterdeck_ainode.iotdb.workbench.predicting import Forecasted
-from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.models.accuracy import accuracy, naive_scale
+from quarterdeck_ainode.models.backtest import FoldResult, Record
+from quarterdeck_ainode.models.folds import Fold, make_folds
+from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_api.errors import UsageError
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.detection_result import chart_places
 from quarterdeck_ainode.iotdb.workbench.forecast_result import history_name
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
+from quarterdeck_ainode.local.detection_result import chart_places
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
 from quarterdeck_api.documents import (
     Block,

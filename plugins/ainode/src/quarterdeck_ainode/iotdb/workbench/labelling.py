@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.series import TreeSeries
 from quarterdeck_ainode.iotdb.workbench.predicting import checked_values, passed_on
 from quarterdeck_ainode.iotdb.workbench.statements import Statement, classify_statement, inference_statement

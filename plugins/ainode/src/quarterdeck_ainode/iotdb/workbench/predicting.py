@@ -7,15 +7,15 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.backtest import Candidate, predict
-from quarterdeck_ainode.fitting import Prediction, notices_of, recorded_warnings
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.faults import IotdbError, refusal
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.faults import IotdbError, refusal
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, function_times
 from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, forecast_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
-from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.models.backtest import Candidate, predict
+from quarterdeck_ainode.models.fitting import Prediction, notices_of, recorded_warnings
+from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.serving.engine import ENDING
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.workbench.asked import AskedForecast, asked_forecast
 from quarterdeck_ainode.iotdb.workbench.classifying import asked_labels
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
@@ -20,7 +20,7 @@ from quarterdeck_ainode.iotdb.workbench.parameters import (
     WriteForecastParameters,
 )
 from quarterdeck_ainode.iotdb.workbench.predicting import cluster_statement
-from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
+from quarterdeck_ainode.iotdb.workbench.window_facts import window_facts
 from quarterdeck_ainode.result_files import read_times
 from quarterdeck_api.backend import ActionRequest, ActionResult
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TextBlock
@@ -42,7 +42,7 @@ def _forecast(client: IotdbClient, request: ActionRequest) -> ActionResult:
     models = ", ".join(each.name for each in asked.entrants)
     folds = f", {len(asked.course.folds)} times on its held-out tail" if asked.course.folds else ""
     sentence = f"would forecast {wanted.horizon} steps of {window.series.name} with {models}{folds}"
-    blocks: list[Block] = [_window_facts(window)]
+    blocks: list[Block] = [FactsBlock(window_facts(window))]
     if asked.target is not None:
         shown = read_times(pandas_times(asked.times[[0, -1]], window.unit))
         facts = (
@@ -75,14 +75,16 @@ def _classify(client: IotdbClient, request: ActionRequest) -> ActionResult:
     asked = asked_labels(client, request.address, wanted, dict(request.settings))
     window = asked.window
     sentence = f"would have {asked.model} label {len(window.times)} rows of {window.series.name}"
-    return _result(sentence, [window.statement.text, asked.plan.statement.text], asked.notices, [_window_facts(window)])
+    return _result(
+        sentence, [window.statement.text, asked.plan.statement.text], asked.notices, [FactsBlock(window_facts(window))]
+    )
 
 
 def _infer(client: IotdbClient, request: ActionRequest) -> ActionResult:
     wanted = _read(request, InferParameters)
     asked = asked_inference(client, request.address, wanted, dict(request.settings))
     sentence = f"would have {wanted.model} infer {wanted.length} values"
-    return _result(sentence, [asked.statement.text], asked.notices, [_window_facts(asked.window)])
+    return _result(sentence, [asked.statement.text], asked.notices, [FactsBlock(window_facts(asked.window))])
 
 
 def _write(client: IotdbClient, request: ActionRequest) -> ActionResult:
@@ -100,21 +102,6 @@ def _read(request: ActionRequest, kind: type[P]) -> P:
         raise UsageError(
             f"the parameters of {request.action} are wrong: {error}", f"see `quarterdeck do {request.action} --help`"
         ) from error
-
-
-def _window_facts(window: SeriesWindow) -> FactsBlock:
-    first, last = read_times(pandas_times(window.times[[0, -1]], window.unit))
-    return FactsBlock(
-        (
-            Fact("Series", window.series.name),
-            Fact("Type", window.data_type),
-            Fact("Rows used", len(window.times)),
-            Fact("From", first),
-            Fact("To", last),
-            Fact("Frequency", window.observed.axis.frequency if window.regular else "not equally spaced"),
-            Fact("Seasonal period", window.observed.axis.season),
-        )
-    )
 
 
 def _result(sentence: str, statements: list[str], notices: tuple[str, ...], blocks: list[Block]) -> ActionResult:

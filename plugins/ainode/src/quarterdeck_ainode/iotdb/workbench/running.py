@@ -5,11 +5,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from quarterdeck_ainode.backtest import Candidate, FoldResult, Record
-from quarterdeck_ainode.estimators import seasonal_naive
-from quarterdeck_ainode.fitting import recorded_warnings
-from quarterdeck_ainode.folds import Fold
-from quarterdeck_ainode.iotdb.client import IotdbClient
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant, Entrant, LocalEntrant
 from quarterdeck_ainode.iotdb.workbench.judging import Contender, fold_result
 from quarterdeck_ainode.iotdb.workbench.patience import PATIENCE, Patience
@@ -20,7 +16,11 @@ from quarterdeck_ainode.iotdb.workbench.predicting import (
     forecast_locally,
 )
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
-from quarterdeck_ainode.models import model_named
+from quarterdeck_ainode.models.backtest import Candidate, FoldResult, Record
+from quarterdeck_ainode.models.catalogue import model_named
+from quarterdeck_ainode.models.estimators import seasonal_naive
+from quarterdeck_ainode.models.fitting import recorded_warnings
+from quarterdeck_ainode.models.folds import Fold
 from quarterdeck_api.jobs import JobContext
 
 Clock = Callable[[], float]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.jobs import JobContext, JobState
+from quarterdeck_ainode.iotdb.dataset_import import import_dataset
+from quarterdeck_api.jobs import JobContext
 
 
 def keep_dataset(context: JobContext, table: str, name: str, title: str, target: str, *, replace: bool) -> str:
@@ -11,26 +11,8 @@ def keep_dataset(context: JobContext, table: str, name: str, title: str, target:
 
     Raises QuarterdeckError when the import fails.
     """
-    path = Path(context.spec.spool_folder) / f"{table}.parquet"
-    job = context.jobs.submit(
-        "dataset.import",
-        parameters={
-            "file": str(path),
-            "time": "time",
-            "name": name,
-            "target": target,
-            "replace": replace,
-            "title": title,
-            "source": f"{context.spec.address}, core/job/{context.spec.job}",
-        },
-        key=f"save:{table}",
-    )
-    outcome = context.jobs.wait(job)
-    if outcome.state is not JobState.SUCCEEDED:
-        said = outcome.error
-        raise QuarterdeckError(
-            f"the dataset {name} was not made: {said.message if said else outcome.state.value}",
-            said.remedy if said and said.remedy else f"see {job}",
-        )
+    file = Path(context.spec.spool_folder) / f"{table}.parquet"
+    source = f"{context.spec.address}, core/job/{context.spec.job}"
+    import_dataset(context, file, name, target=target, replace=replace, source=source, title=title)
     context.log(f"kept as core/dataset/{name}")
     return f"core/dataset/{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.quoting import identifier
 from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries

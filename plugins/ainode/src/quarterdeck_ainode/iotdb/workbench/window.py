@@ -6,9 +6,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.dialect import Dialect
-from quarterdeck_ainode.iotdb.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
@@ -20,7 +20,7 @@ from quarterdeck_ainode.iotdb.workbench.statements import (
     times_query,
     window_query,
 )
-from quarterdeck_ainode.observations import Observations
+from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_ainode.serving.statement_axis import statement_axis
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError

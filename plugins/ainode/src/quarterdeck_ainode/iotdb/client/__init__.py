@@ -1,0 +1,1 @@
+"""Talking to a cluster: sessions, their pool, columns read and tablets written."""

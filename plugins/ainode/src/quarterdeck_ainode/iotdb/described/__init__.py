@@ -1,0 +1,1 @@
+"""What the pages of a cluster's resources say."""

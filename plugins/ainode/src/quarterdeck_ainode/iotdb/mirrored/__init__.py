@@ -1,0 +1,1 @@
+"""What a cluster is at the moment: asked, kept, and told as nodes, models, AI devices and findings."""

@@ -1,0 +1,1 @@
+"""What is done to a cluster: statements, plans, short actions and host jobs."""

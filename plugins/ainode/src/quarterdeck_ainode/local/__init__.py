@@ -1,0 +1,1 @@
+"""The local engine: its backend, its jobs and what they leave."""

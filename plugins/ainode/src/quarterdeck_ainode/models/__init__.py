@@ -1,0 +1,1 @@
+"""The built-in models: what they take, and how they are fitted."""
