@@ -62,6 +62,16 @@ def test_a_command_typed_in_one_burst_is_done(play: Play, make_model: Make) -> N
     play(story, make_model("arima"), make_model("naive"))
 
 
+def test_a_command_is_given_from_a_resource_too(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
+        await until(pilot, lambda: "● ready" in text(app), app)
+        burst(app, "3", "d", "colon", *"jobs", "enter")
+        await until(pilot, lambda: app.screen is app.main and "[4 jobs]" in text(app), app)
+        assert app.main.prompt is None
+
+    play(story, make_model("naive"))
+
+
 def test_a_filter_typed_in_one_burst_with_what_is_done_then(play: Play, make_model: Make) -> None:
     async def story(app: ConsoleApp, pilot: Pilot[None], _: Any) -> None:
         await until(pilot, lambda: "● ready" in text(app), app)

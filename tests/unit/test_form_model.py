@@ -5,6 +5,7 @@ import pytest
 from quarterdeck.tui.form_model import FormModel, make_form
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import UsageError
+from quarterdeck_api.fields import only_with
 
 PARAMETERS: JsonSchema = {
     "type": "object",
@@ -58,6 +59,30 @@ def test_a_wrong_field_says_so_while_typing_and_nothing_is_sent(index: int, text
     assert said in model.fields[index].error
     with pytest.raises(UsageError, match=said):
         model.request()
+
+
+def test_a_field_that_means_nothing_beside_the_others_is_neither_checked_nor_sent() -> None:
+    parameters = {"type": "object", "properties": {"models": {"type": "array", "items": {"type": "string"}}}}
+    own = {
+        "type": "object",
+        "properties": {
+            "arima.d": {"type": "integer", "default": 0, **only_with("models", "arima", "all")},
+            "stl.sp": {"type": "integer", "default": 1, **only_with("models", "stl", "all")},
+        },
+    }
+    action = ActionInfo("series.forecast", "Forecast", ("series",), parameters, own_parameters=True)
+    model = make_form(action, ["plant/series/s"], parameters, own)
+    assert [model.counts(index) for index in range(3)] == [True, False, False]
+    model.set_text(0, "naive, stl")
+    assert [model.counts(index) for index in range(3)] == [True, False, True]
+    model.set_text(1, "no number")
+    model.set_text(2, "24")
+    assert model.request().settings == {"stl.sp": 24}
+    model.set_text(0, "all")
+    with pytest.raises(UsageError, match="whole number"):
+        model.request()
+    model.set_text(1, "2")
+    assert model.request().settings == {"arima.d": 2, "stl.sp": 24}
 
 
 def test_what_is_right_so_far_is_given_to_whoever_completes() -> None:

@@ -52,7 +52,7 @@ from quarterdeck_api.errors import (
     UsageError,
 )
 from quarterdeck_api.jobs import JobContext
-from quarterdeck_api.parameters import parse_settings, validate
+from quarterdeck_api.parameters import Condition, fields, parse_settings, validate
 
 HOUR = 3_600_000
 START = 1_699_999_200_000
@@ -254,11 +254,14 @@ def test_who_may_not_see_the_models_names_them() -> None:
 
 
 def test_settings_are_read_as_the_models_own() -> None:
-    schema = settings_schema(["arima", "sundial", "stray"], Task.FORECAST)
+    schema = settings_schema(["arima", "sundial", "stray"], Task.FORECAST, "models")
     assert parse_settings(schema, ["arima.order=2,1,1"]) == {"arima.order": [2, 1, 1]}
     assert validate(schema, {"sundial.options": "a=b"}) == {"sundial.options": "a=b"}
     assert not [name for name in schema["properties"] if name.startswith(("stray.", "gaussian_hmm."))]
-    labelling = settings_schema([], Task.DETECTION)["properties"]
+    named = {field.name: field.only_with for field in fields(schema)}
+    assert named["arima.order"] == Condition("models", ("arima", "local/arima", "all", "local/all"))
+    assert named["sundial.options"] == Condition("models", ("sundial", "local/sundial", "all", "local/all"))
+    labelling = settings_schema([], Task.DETECTION, "model")["properties"]
     assert "stray.k" in labelling
     assert "arima.order" not in labelling
 

@@ -8,7 +8,9 @@ import pytest
 from msgspec import Meta, Struct
 
 from quarterdeck_api.errors import UsageError
+from quarterdeck_api.fields import only_with
 from quarterdeck_api.parameters import (
+    Condition,
     FieldType,
     describe_type,
     field_named,
@@ -165,6 +167,17 @@ def test_field_named_takes_hyphens_and_describe_type_says_the_range() -> None:
     assert describe_type(BY_NAME["order"]) == "integer,integer,integer"
     assert describe_type(BY_NAME["trend"]) == "c | t"
     assert describe_type(BY_NAME["seasonal_period"]) == "integer from 1 | none"
+
+
+def test_a_field_says_beside_which_words_it_means_something() -> None:
+    class Rollout(Struct):
+        strategy: str = "all"
+        share: Annotated[int, Meta(extra_json_schema=only_with("strategy", "canary", "shadow"))] = 5
+
+    found = {field.name: field.only_with for field in fields(msgspec.json.schema(Rollout))}
+    assert found == {"strategy": None, "share": Condition("strategy", ("canary", "shadow"))}
+    with pytest.raises(UsageError, match="onlyWith of a is malformed"):
+        fields({"type": "object", "properties": {"a": {"type": "string", "onlyWith": {"words": ["b"]}}}})
 
 
 def test_a_broken_schema_is_the_plugins_fault() -> None:

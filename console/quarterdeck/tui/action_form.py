@@ -86,6 +86,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         #: Keys that came before the fields were there; None once they are.
         self._held: list[events.Key] | None = []
         self._labels: list[OneLine] = []
+        self._rows: list[Horizontal] = []
         self._timer: Timer | None = None
         self._sending = False
         self._confirming = False
@@ -99,6 +100,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._title = OneLine(fill, id="form-title")
         self._hint = OneLine(fill, id="form-hint")
         self._choices = OneLine(fill, id="form-choices")
+        self._more = OneLine(fill)
         self._preview = Static(markup=False, id="form-preview")
         self._message = Static(markup=False, id="form-message")
         self._help = OneLine(palette.bar, id="form-help")
@@ -109,6 +111,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         with VerticalScroll(can_focus=False, id="form-fields"), Horizontal(classes="row", id="form-name"):
             yield self._name_label
             yield self._name_input
+        yield self._more
         yield self._hint
         yield self._choices
         yield self._preview
@@ -142,7 +145,6 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
             self._held = []  # There is no field to type into; esc goes back.
             return
         self._message.update("")
-        rows: list[Horizontal] = []
         for index, each in enumerate(self._model.fields):
             label = OneLine(self._palette.base)
             self._labels.append(label)
@@ -151,9 +153,10 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
                 self._session, action.id, address, each, self._model.given, partial(self._offer, index)
             )
             self._inputs.append(FieldInput(index, each, choices))
-            rows.append(Horizontal(label, self._inputs[index], classes="row"))
-        await self.query_one("#form-fields").mount_all(rows, before=0)
-        for index in range(len(rows)):
+            self._rows.append(Horizontal(label, self._inputs[index], classes="row"))
+        self._show_rows()
+        await self.query_one("#form-fields").mount_all(self._rows, before=0)
+        for index in range(len(self._rows)):
             self._show_label(index)
         self._require(self._danger)
         self._fit_labels()
@@ -197,6 +200,7 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         if self._model.fields[index].text == source.value:
             return
         self._model.set_text(index, source.value)
+        self._show_rows()
         self._confirming = self._asked = False
         self._preview.update("")
         self._message.update("")
@@ -349,6 +353,16 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._asked = health is Health.DEGRADED
         self._message.update(Text(visible(sentence), self._palette.health[health], overflow="fold"))
 
+    def _show_rows(self) -> None:
+        """Shows the fields that mean something beside the others, and says how many do not."""
+        shown = [self._model.counts(index) for index in range(len(self._rows))]
+        for row, wanted in zip(self._rows, shown, strict=True):
+            row.display = wanted
+        hidden = shown.count(False)
+        self._fit_labels()
+        self._more.display = hidden > 0
+        self._more.show(((f"     {hidden} more come with other choices above", self._palette.muted),))
+
     def _show_label(self, index: int) -> None:
         each, palette = self._model.fields[index], self._palette
         mark, style = (
@@ -358,7 +372,8 @@ class ActionForm(Screen[tuple[Outcome, ...] | None]):
         self._labels[index].show(((here, palette.accent), (f"{mark} ", style), (_label(each), palette.base)))
 
     def _fit_labels(self) -> None:
-        longest = max((len(_label(each)) for each in self._model.fields), default=0)
+        shown = [each for index, each in enumerate(self._model.fields) if self._model.counts(index)]
+        longest = max((len(_label(each)) for each in shown), default=0)
         for label in (*self._labels, self._name_label):
             label.styles.width = min(max(longest, len(_NAME_LABEL)) + _LABEL_MARGIN, max(self.size.width // 2, 1))
 

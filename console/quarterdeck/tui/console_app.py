@@ -222,6 +222,13 @@ class ConsoleApp(KeyedApp):
 
         self.push_screen(HelpScreen(self, dict(self.screen.active_bindings)))
 
+    async def open_command_line(self) -> None:
+        """Goes back to the panes from whatever is in front, and opens the line for a command."""
+        while self.screen is not self.main:
+            await self.pop_screen()
+        await self.main.action_command()
+        self.release_keys()
+
     def open_detail(self, resource: Resource) -> None:
         """Shows what is known of a resource."""
         self.open_detail_of(resource.address)

@@ -42,6 +42,7 @@ class DetailScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace,q", "leave", "back", id="detail.leave"),
+        Binding("colon", "command", "command", key_display=":", id="detail.command"),
         Binding("a", "act", "actions", id="detail.actions"),
         Binding("l", "logs", "logs", id="detail.logs"),
         Binding("e", "edit", "edit", id="detail.edit"),
@@ -122,6 +123,11 @@ class DetailScreen(Screen[None]):
     def action_leave(self) -> None:
         """Goes back to where the user came from."""
         self.dismiss(None)
+
+    def action_command(self) -> None:
+        """Goes back to the panes and opens the line for a command there."""
+        self.console.hold_keys()
+        self.console.call_next(self.console.open_command_line)
 
     def action_act(self) -> None:
         """Offers what can be done with the resource."""

@@ -76,6 +76,15 @@ class FormModel:
         said = [each for each in self.fields if not each.own and each.changed and not each.error]
         return {each.field.name: each.value for each in said if each.field.format != "secret"}
 
+    def counts(self, index: int) -> bool:
+        """Whether a field means something beside what stands in the others; one that does not is neither shown nor sent."""
+        wanted = self.fields[index].field.only_with
+        if wanted is None:
+            return True
+        other = next((each for each in self.fields if not each.own and each.field.name == wanted.parameter), None)
+        said = [word.strip() for word in other.text.split(",")] if other is not None else []
+        return not set(wanted.words).isdisjoint(said)
+
     def set_text(self, index: int, text: str) -> None:
         """What stands in a field now; checks it."""
         self.fields[index].text = text
@@ -85,14 +94,14 @@ class FormModel:
         """Checks every field; the index of the first wrong one, or -1."""
         for each in self.fields:
             each.check()
-        return next((index for index, each in enumerate(self.fields) if each.error), -1)
+        return next((index for index, each in enumerate(self.fields) if each.error and self.counts(index)), -1)
 
     def request(self, *, dry_run: bool = False, confirmed: bool = False, typed_names: tuple[str, ...] = ()) -> DoParams:
         """The request; only what differs from the defaults is in it. Raises UsageError when a field is wrong."""
         wrong = self.check_all()
         if wrong >= 0:
             raise UsageError(self.fields[wrong].error, "correct the field")
-        said = [each for each in self.fields if each.changed]
+        said = [each for index, each in enumerate(self.fields) if each.changed and self.counts(index)]
         return DoParams(
             self.action.id,
             self.addresses,

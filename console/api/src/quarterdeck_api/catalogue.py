@@ -7,6 +7,9 @@ from msgspec import Struct
 
 JsonSchema = dict[str, Any]
 
+#: The keyword of a property's schema that says beside which words in another parameter it means something (`fields.only_with`).
+ONLY_WITH = "onlyWith"
+
 
 class ColumnType(Enum):
     """How a cell is compared, formatted and aligned."""

@@ -15,9 +15,11 @@ by the value when an attempt starts. Processes, controllers and schedules, which
 **Files** are absolute paths on the client's machine, checked to exist before they are sent.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
+
+from quarterdeck_api.catalogue import ONLY_WITH
 
 #: An existing file.
 File = Annotated[str, Meta(extra_json_schema={"format": "file"})]
@@ -37,6 +39,14 @@ NewDatasetName = Annotated[str, Meta(extra_json_schema={"format": "new-dataset"}
 
 #: The address of any resource.
 AnyAddress = Annotated[str, Meta(extra_json_schema={"format": "address"})]
+
+
+def only_with(parameter: str, *words: str) -> dict[str, Any]:
+    """Keywords for a property's schema: it means something only while one of the words stands in a parameter of the action.
+
+    Forms show such a field only then: `Annotated[int, Meta(extra_json_schema=only_with("strategy", "canary"))]`.
+    """
+    return {ONLY_WITH: {"parameter": parameter, "words": list(words)}}
 
 
 def address_of(kind: str) -> Meta:

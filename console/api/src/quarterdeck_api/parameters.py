@@ -12,10 +12,10 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any, cast
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert
 from msgspec.structs import replace
 
-from quarterdeck_api.catalogue import JsonSchema
+from quarterdeck_api.catalogue import ONLY_WITH, JsonSchema
 from quarterdeck_api.errors import UsageError
 
 
@@ -30,13 +30,21 @@ class FieldType(Enum):
     OBJECT = "object"
 
 
+class Condition(Struct, frozen=True):
+    """A parameter, and the words of which one has to stand in it."""
+
+    parameter: str
+    words: tuple[str, ...]
+
+
 class Field(Struct, frozen=True, omit_defaults=True):
     """One parameter, as a form or an option needs it.
 
     `choices` are the only values allowed when there are any. `minimum` and `maximum` bound numbers, `shortest` and `longest` the length of
     arrays and strings. `items` are the element fields of an array: with `fixed` one for each place, else one for all. `alternatives` are other types
     that the field may hold, tried in order after its own. `format` is `dataset`, `file`, `folder`, `secret`, `address`, `series` or empty
-    (`quarterdeck_api.fields`); of an address, `kind` is the kind of resource, empty for any.
+    (`quarterdeck_api.fields`); of an address, `kind` is the kind of resource, empty for any. A field with `only_with` means nothing unless
+    that holds: forms leave it out until then.
     """
 
     name: str
@@ -59,6 +67,7 @@ class Field(Struct, frozen=True, omit_defaults=True):
     items: tuple["Field", ...] = ()
     fixed: bool = False
     alternatives: tuple["Field", ...] = ()
+    only_with: Condition | None = None
 
     @property
     def option(self) -> str:
@@ -235,7 +244,18 @@ def _field(name: str, node: JsonSchema, root: JsonSchema, required: bool) -> Fie
         nullable=nullable,
         default=node.get("default"),
         alternatives=tuple(made[1:]),
+        only_with=_condition(name, node),
     )
+
+
+def _condition(name: str, node: JsonSchema) -> Condition | None:
+    written = node.get(ONLY_WITH)
+    if written is None:
+        return None
+    try:
+        return convert(written, Condition)
+    except ValidationError as error:
+        raise UsageError(f"{ONLY_WITH} of {name} is malformed: {error}", "correct the plugin") from error
 
 
 def _variants(node: JsonSchema, root: JsonSchema) -> tuple[list[JsonSchema], bool]:

@@ -106,7 +106,12 @@ async def check_own_parameters(subject: Subject) -> None:
             if not action.own_parameters or action.id in resource.actions_off:
                 continue
             schema = await subject.ask(BACKEND_PARAMETERS, ParametersParams(action.id, resource.address))
+            known = {each.name for each in fields(action.parameters)}
             for field in fields(schema):
+                asked = field.only_with
+                assert asked is None or asked.parameter in known, (
+                    f"{action.id} --set {field.name} is only with {asked.parameter}, which is none of its parameters"
+                )
                 if field.default is not None or not (field.required or field.nullable):
                     check_value(field, field.default)
 

@@ -23,9 +23,11 @@ _ENDING = "_forecast"
 def own_parameters(client: IotdbClient, action: str) -> JsonSchema:
     """`MODEL.PARAMETER` for the models that an action can use; of those that are not known, `MODEL.options`."""
     if action == INFER:
-        forecast, label = (settings_schema(_ids(client), task) for task in (Task.FORECAST, Task.DETECTION))
+        forecast, label = (settings_schema(_ids(client), task, "model") for task in (Task.FORECAST, Task.DETECTION))
         return {**forecast, "properties": {**forecast["properties"], **label["properties"]}}
-    return settings_schema(_ids(client), Task.DETECTION if action == CLASSIFY else Task.FORECAST)
+    if action == CLASSIFY:
+        return settings_schema(_ids(client), Task.DETECTION, "model")
+    return settings_schema(_ids(client), Task.FORECAST, "models")
 
 
 def complete(client: IotdbClient, action: str, address: str, field: str, prefix: str) -> list[Choice]:

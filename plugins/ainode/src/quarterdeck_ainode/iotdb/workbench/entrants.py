@@ -20,6 +20,7 @@ from quarterdeck_ainode.models.catalogue import (
 from quarterdeck_ainode.models.forecaster_parameters import ForecasterParameters
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import NotFoundError, UsageError
+from quarterdeck_api.fields import only_with
 from quarterdeck_api.nearest import nearest
 
 _TASKS = {model.id: model.task for model in MODELS}
@@ -100,21 +101,30 @@ def settings_by_model(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def settings_schema(model_ids: Iterable[str], task: Task) -> JsonSchema:
-    """JSON Schema of `MODEL.PARAMETER` for models whose parameters are known, and of `MODEL.options` for others."""
+def settings_schema(model_ids: Iterable[str], task: Task, parameter: str) -> JsonSchema:
+    """JSON Schema of `MODEL.PARAMETER` for models whose parameters are known, and of `MODEL.options` for others.
+
+    They mean something while the action's `parameter` names the model.
+    """
     known = {model.id: model for model in MODELS if model.task is task}
     others = [name for name in dict.fromkeys(model_ids) if name not in _TASKS]
     properties: dict[str, Any] = {}
     for name, model in known.items():
-        schema = parameters_schema(model)
-        properties |= {f"{name}.{key}": field for key, field in schema.get("properties", {}).items()}
+        own = parameters_schema(model).get("properties", {})
+        named = _named_by(parameter, name)
+        properties |= {f"{name}.{key}": {**field, **named} for key, field in own.items()}
     for name in others:
         properties[f"{name}.{OPTIONS}"] = {
             "type": "string",
             "default": "",
             "description": f"Options of {name} as the server takes them: NAME=VALUE,NAME=VALUE.",
+            **_named_by(parameter, name),
         }
     return {"type": "object", "properties": properties, "required": []}
+
+
+def _named_by(parameter: str, name: str) -> dict[str, Any]:
+    return only_with(parameter, name, LOCAL + name, ALL, LOCAL + ALL)
 
 
 def known_task(model_id: str) -> Task | None:
