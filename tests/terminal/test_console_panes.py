@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from textual.pilot import Pilot
 
 from quarterdeck.config.paths import instance_paths
@@ -165,6 +166,24 @@ def test_unreachable_backend_is_a_chip_with_its_reason(play: Play, make_model: M
         runtime.set_backends(*runtime.backends, broken)
         await until(pilot, lambda: "✖ plant unreachable: no route" in app.main.status_text, app)
         await until(pilot, lambda: any(line.startswith("plant") for line in text(app).splitlines()), app)
+
+    play(story, make_model("arima"))
+
+
+def test_rows_of_a_backend_that_is_not_reached_say_no_health(play: Play, make_model: Make) -> None:
+    async def story(app: ConsoleApp, pilot: Pilot[None], runtime: Any) -> None:
+        def row() -> str:
+            return next((line for line in text(app).splitlines() if "arima" in line), "")
+
+        await pilot.press("3")
+        await until(pilot, lambda: "● active" in row(), app)
+        ready = runtime.backends
+        runtime.set_backends(*(structs.replace(each, state="unreachable", reason="no route") for each in ready))
+        await until(pilot, lambda: "? active" in row() and "●" not in row(), app)
+        await pilot.press("4", "3")
+        await until(pilot, lambda: "? active" in row(), app)
+        runtime.set_backends(*ready)
+        await until(pilot, lambda: "● active" in row(), app)
 
     play(story, make_model("arima"))
 

@@ -126,6 +126,12 @@ class LiveTable(ScrollView, Generic[M], can_focus=True, inherit_bindings=False):
         self._painter.palette = palette
         self._repaint_all()
 
+    def set_unreached(self, backends: frozenset[str]) -> None:
+        """Which backends are not reached: their rows are shown as they were."""
+        if backends != self._painter.unreached:
+            self._painter.unreached = backends
+            self._repaint_all()
+
     def set_active(self, active: bool) -> None:
         """Whether the selection is shown."""
         if active is not self.active:

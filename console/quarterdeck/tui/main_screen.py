@@ -176,8 +176,8 @@ class MainScreen(RowKeys, Screen[None]):
 
     def set_backends(self, backends: tuple[BackendState, ...]) -> None:
         """Other states of backends."""
-        if (deck := self._deck) is not None:
-            deck.set_backends(backends)
+        for pane in self._panes.values():
+            pane.set_backends(backends)
         self.show_status()
 
     def set_plugins(self, plugins: tuple[PluginStatus, ...]) -> None:
@@ -354,8 +354,8 @@ class MainScreen(RowKeys, Screen[None]):
         else:
             streams = console.session.streams
             pane = DeckPane(console.feeds.of_kind, streams, self._palette, self._clock, id=f"pane-{self._made}")
-            self.call_after_refresh(pane.set_backends, console.backends)
             self.call_after_refresh(pane.set_plugins, console.known.plugins)
+        self.call_after_refresh(pane.set_backends, console.backends)
         self._panes[info] = pane
         return pane
 

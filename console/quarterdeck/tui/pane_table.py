@@ -13,6 +13,7 @@ from quarterdeck.tui.feeds import Feed
 from quarterdeck.tui.live_table import LiveTable
 from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.style import Palette
+from quarterdeck_api.protocol import BackendState
 
 if TYPE_CHECKING:
     from quarterdeck.tui.row_rates import RowRates
@@ -97,6 +98,12 @@ class TablePane(Container):
         """Shows the same in other colours."""
         for table in self.tables:
             table.set_palette(palette)
+
+    def set_backends(self, backends: Sequence[BackendState]) -> None:
+        """Other states of backends: rows of those that are not reached are shown as they were."""
+        unreached = frozenset(each.name for each in backends if each.state != "ready")
+        for table in self.tables:
+            table.set_unreached(unreached)
 
     def follow(self, streams: "Streams") -> None:
         """The pane is shown: rates of its rows are followed, where there are any."""

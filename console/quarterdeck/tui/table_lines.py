@@ -11,7 +11,7 @@ from quarterdeck.tui.cell_text import fit
 from quarterdeck.tui.columns import GAP, PlacedColumn, Source
 from quarterdeck.tui.schema import KindSchema
 from quarterdeck.tui.sorting import SortOrder
-from quarterdeck.tui.style import Palette
+from quarterdeck.tui.style import GLYPHS, Palette
 from quarterdeck_api.resources import Health, Resource
 
 #: Stands right of the first column of a marked row, so that marks need no colour.
@@ -68,10 +68,15 @@ def row_strip(
     *,
     selected: bool,
     marked: bool,
+    outdated: bool = False,
 ) -> Strip:
-    """A row; its state and what is wrong with it are coloured, a marked one has a tick behind its first column."""
-    base = palette.selected if selected else palette.base
+    """A row; its state and what is wrong with it are coloured, a marked one has a tick behind its first column.
+
+    One that is `outdated`, as it was when its backend was reached for the last time, is muted and says no health.
+    """
+    base = palette.selected if selected else palette.muted if outdated else palette.base
     states = palette.selected_health if selected else palette.health
+    health = Health.UNKNOWN if outdated else resource.health
     segments: list[Segment] = []
     left = width
     for index, column in enumerate(placed):
@@ -84,12 +89,14 @@ def row_strip(
             )
             left -= length
             continue
+        if outdated and column.view.source is Source.STATE:
+            text = text.replace(GLYPHS[resource.health], GLYPHS[health], 1)
         text = text + " " * (length - column.width) if length > column.width else text
         coloured = text != " " * length and (
             column.view.source is Source.STATE
             or (column.view.source is Source.REASON and resource.health is not Health.OK)
         )
-        segments.append(Segment(text, states[resource.health] if coloured else base))
+        segments.append(Segment(text, states[health] if coloured else base))
         left -= length
     if left > 0:
         segments.append(Segment(" " * left, base))

@@ -47,6 +47,8 @@ class TablePainter:
         self.order: SortOrder | None = None
         self.picked = -1
         self.empty_text = ""
+        #: Backends that are not reached: what is known of their resources may be old.
+        self.unreached: frozenset[str] = frozenset()
         self.size = Size(-1, -1)
         self._model = model
         self._marks = marks
@@ -168,5 +170,6 @@ class TablePainter:
             self._clock(),
             selected=selected,
             marked=marked,
+            outdated=resource.backend in self.unreached,
         )
         return _Line(resource, selected, marked, strip)
