@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from iotdb_fixtures import (
     fresh_iotdb,
@@ -27,6 +28,10 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_runtest_makereport",
 ]
+
+# Machines are shared: how long an example takes says nothing about what is tested.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _MARKER = "QUARTERDECK_HOME"
 

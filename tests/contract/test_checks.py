@@ -37,6 +37,7 @@ class Played:
     """A backend that tests play: answers by method name; whatever has no answer is not found."""
 
     name = "plant"
+    backend_type = "played"
     catalogue = Catalogue(PluginInfo("played", "Played", "1", "1.0"), kinds=(NODE, SERIES), actions=(PING,))
 
     def __init__(self, *changes: Change, answers: dict[str, Any] | None = None) -> None:

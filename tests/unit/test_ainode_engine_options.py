@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, model_named, parameters_schema, read_parameters
@@ -127,7 +127,6 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(MODELS), st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=12)), TEXTS, max_size=4)
 )

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.models.catalogue import MODELS
@@ -21,7 +21,6 @@ ANY_TIME = st.integers(-(2**63), 2**63 - 1)
 NEAR_TIME = st.integers(1_600_000_000_000, 1_600_000_100_000)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(ANY_TIME, NEAR_TIME), min_size=1, max_size=30), st.sampled_from(TimeUnit))
 def test_any_times_have_an_axis(times: list[int], unit: TimeUnit) -> None:
     axis, notices = statement_axis(np.array(times, dtype=np.int64), unit)
@@ -30,7 +29,6 @@ def test_any_times_have_an_axis(times: list[int], unit: TimeUnit) -> None:
     assert all("assumed" in notice for notice in notices)
 
 
-@settings(deadline=None)
 @given(
     st.integers(2, 60),
     st.sampled_from((1, 60, 900, 3600, 86_400, 7 * 86_400)),

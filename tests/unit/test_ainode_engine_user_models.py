@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.models.catalogue import MODELS
@@ -97,7 +97,6 @@ def test_what_is_wrong_with_a_specification_is_said(text: str, sentence: str) ->
     assert sentence in sentence_of(caught.value)
 
 
-@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(lambda text: f'base = "arima"\n{text}'.encode())))
 def test_any_bytes_are_a_specification_or_a_sentence(data: bytes) -> None:
     try:

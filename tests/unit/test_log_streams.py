@@ -175,7 +175,7 @@ def test_the_tail_reaches_back_over_files(tmp_path: Path, tail: int, expected: l
     run(scenario())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.text(alphabet="ab\n", max_size=30), min_size=1, max_size=4), st.integers(1, 20))
 def test_the_tail_is_what_tail_gives(tmp_path_factory: pytest.TempPathFactory, texts: list[str], wanted: int) -> None:
     folder = tmp_path_factory.mktemp("tail")
@@ -287,7 +287,7 @@ def test_lines_are_cut_and_bad_bytes_are_marked() -> None:
     assert cutter.flush() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=20), max_size=20))
 def test_lines_do_not_depend_on_how_bytes_arrive(parts: list[bytes]) -> None:
     whole, pieces = LineCutter(limit=8), LineCutter(limit=8)

@@ -379,7 +379,7 @@ def test_watches_of_one_connection_are_limited() -> None:
     run(scenario())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(
