@@ -1,7 +1,7 @@
 """The keys of IoTDB's configuration: what each takes and when a new value holds, and what is wrong with a wish to change one.
 
-The server itself takes any text for any key (2.0.10 accepts `abc` for a number, and keeps the value before without a word), so that what its
-own list says of each key is checked here.
+The server itself keeps any text for any key (2.0.10 refuses `abc` for a number where it would hold at once, keeps it all the same, and then
+refuses every change of any key), so that what its own list says of each key is checked here.
 """
 
 import re
