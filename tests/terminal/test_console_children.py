@@ -279,6 +279,7 @@ def test_the_timeline_of_a_row_is_shown_and_follows_it(play: Play, make_model: M
         await until(pilot, lambda: "models 1" in app.main.status_text, app)
         await pilot.press("T")
         await until(pilot, lambda: "timeline ainode/model/arima" in text(app) and "● active" in text(app), app)
+        assert "1 entry" in text(app) and "entries" not in text(app)
         runtime.timeline.insert(0, TimelineEntry(1_700_000_060.0, Health.FAILED, "down", "no \x1b[31mroute"))
         runtime.put(make_model("arima", health=Health.FAILED))
         await until(pilot, lambda: "✖ down  no ␛[31mroute" in text(app), app)

@@ -70,7 +70,8 @@ class TimelineScreen(TextScreen):
             self.show_text(["", f"  {error.message}", f"  {error.remedy}"])
             return
         self.lines.set_lines(timeline_lines(found, self.palette, self.console.clock()))
-        self.note("gone" if found.gone else f"{len(found.entries):,} entries" + (" and older ones" * found.more))
+        count = "1 entry" if len(found.entries) == 1 else f"{len(found.entries):,} entries"
+        self.note("gone" if found.gone else count + (" and older ones" * found.more))
 
 
 def timeline_lines(found: TimelineResult, palette: "Palette", now: float) -> list[StyledLine]:
