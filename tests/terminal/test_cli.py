@@ -138,7 +138,7 @@ def test_listings_describe_and_journal(runtime: Path) -> None:
     assert isinstance(models, list) and [each["address"] for each in models] == ["ainode/model/arima"]
     assert set(models[0]) == {
         *("address", "backend", "kind", "name", "uid", "health", "state"),
-        *("reason", "since", "cells", "parent", "links", "actions_off"),
+        *("reason", "since", "cells", "parent", "links", "actions_off", "outdated"),
     }
     table = quarterdeck("get", "models").stdout.splitlines()
     assert table[0].startswith("ADDRESS") and any(line.startswith("ainode/model/arima ") for line in table)

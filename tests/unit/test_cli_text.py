@@ -99,6 +99,7 @@ def test_a_listing_has_the_columns_of_every_backend_whatever_the_rows_are() -> N
     header, line = listing_lines([row], columns)
     assert header.split() == ["ADDRESS", "HEALTH", "STATE", "MAE", "SIZE", "SINCE", "REASON"]
     assert line.split() == ["plant/model/x␛", "failed", "bad", "-", "2.0KiB", "-", "no␊route"]
+    assert listing_lines([row], columns, outdated=frozenset(["plant"]))[1].split()[1] == "failed?"
     assert listing_lines([], columns)[0].split() == header.split()
     assert "SIZE" not in listing_lines([], columns, "ainode")[0]
 

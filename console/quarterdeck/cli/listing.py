@@ -57,10 +57,10 @@ def run_listing(listing: Listing) -> int:
         asked = GetParams(kind, listing.backend, listing.filter, SYNC_WAIT)
         found = session.call(GET, asked, SYNC_WAIT + ANSWER_TIMEOUT)
         if listing.as_json:
-            write_json([resource_document(each, found.columns.get(each.backend, ())) for each in found.resources])
+            write_json([_document(each, found) for each in found.resources])
         else:
             columns = columns_of_backends(session.catalogue(), kind)
-            write_lines(listing_lines(found.resources, columns, listing.backend))
+            write_lines(listing_lines(found.resources, columns, listing.backend, outdated=frozenset(found.pending)))
         return _tell_pending(found, listing.backend)
 
 
@@ -89,9 +89,16 @@ def columns_of_backends(catalogue: CatalogueResult, kind: str) -> dict[str, tupl
 
 
 def listing_lines(
-    resources: Sequence[Resource], columns: Mapping[str, tuple[Column, ...]], backend: str = ""
+    resources: Sequence[Resource],
+    columns: Mapping[str, tuple[Column, ...]],
+    backend: str = "",
+    *,
+    outdated: frozenset[str] = frozenset(),
 ) -> list[str]:
-    """A table of resources: address, health, state, every column that the backends have for the kind, since when, and why."""
+    """A table of resources: address, health, state, every column that the backends have for the kind, since when, and why.
+
+    Of `outdated` backends it is what was seen last: their resources' health has a question mark.
+    """
     kept = columns.values() if not backend else [columns.get(backend, ())]
     shown: dict[str, Column] = {column.id: column for own in kept for column in own}
     titles = [
@@ -103,7 +110,10 @@ def listing_lines(
         "reason",
     ]
     titles = [title.replace(" ", "_") for title in titles]
-    rows = [_row(each, columns.get(each.backend, ()), list(shown)) for each in resources]
+    rows = [
+        _row(each, columns.get(each.backend, ()), list(shown), "?" if each.backend in outdated else "")
+        for each in resources
+    ]
     right = frozenset(index + 3 for index, column in enumerate(shown.values()) if column.type in RIGHT_ALIGNED)
     lines = table_lines(titles, rows, right)
     if not sys.stdout.isatty():
@@ -114,11 +124,16 @@ def listing_lines(
     return [_coloured(line, style, colour) for line, style in zip(cut_lines, styles, strict=True)]
 
 
-def _row(resource: Resource, columns: Sequence[Column], shown: Sequence[str]) -> list[str]:
+def _document(resource: Resource, found: GetResult) -> dict[str, object]:
+    document = resource_document(resource, found.columns.get(resource.backend, ()))
+    return {**document, "outdated": resource.backend in found.pending}
+
+
+def _row(resource: Resource, columns: Sequence[Column], shown: Sequence[str], doubt: str) -> list[str]:
     cells = {column.id: cell_text(cell, column.type) for column, cell in zip(columns, resource.cells, strict=False)}
     return [
         visible(resource.address),
-        resource.health.value,
+        resource.health.value + doubt,
         visible(resource.state),
         *(cells.get(column, "") for column in shown),
         time_text(int(resource.since)) if resource.since else "",

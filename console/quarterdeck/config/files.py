@@ -64,7 +64,7 @@ def _unreadable(file: Path, line: int, why: str) -> LoadedSettings:
         line,
         "",
         f"{why[:1].upper()}{why[1:]}",
-        "until it is corrected, defaults hold and this instance is read-only",
+        "correct it: a runtime that starts with it has defaults, and is read-only",
     )
     sources = {"runtime.read_only": Source(Origin.FILE, f"{file}:{line}")}
     return LoadedSettings(Settings(runtime=RuntimeSettings(read_only=True)), sources, (problem,))
