@@ -1,14 +1,11 @@
 """Going into rows: child kinds, breadcrumbs, kinds without a pane, and kinds that come page by page."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from quarterdeck.config.paths import instance_paths
-from quarterdeck.tui.app import make_console
+from console_story import Make, Play, selected, story_player, text, until
 from quarterdeck.tui.browsed_feed import PAGE_ROWS
 from quarterdeck.tui.console_app import ConsoleApp
 from quarterdeck.tui.paged_model import KEPT_ROWS
@@ -16,9 +13,7 @@ from quarterdeck.tui.pane_table import table_heights
 from quarterdeck_api.resources import Health, Resource
 from quarterdeck_api.timeline import TimelineEntry
 
-Make = Callable[..., Resource]
-Story = Callable[[ConsoleApp, Pilot[None], Any], Awaitable[None]]
-Play = Callable[..., None]
+play = pytest.fixture(story_player)
 
 NODE = Resource("ainode/node/engine", "engine", Health.OK, "running", cells=("2",))
 
@@ -26,40 +21,6 @@ NODE = Resource("ainode/node/engine", "engine", Health.OK, "running", cells=("2"
 def version(model: str, number: int, health: Health = Health.OK) -> Resource:
     address = f"ainode/version/{model}-{number}"
     return Resource(address, address, health, "kept", cells=(1024,), parent=f"ainode/model/{model}")
-
-
-@pytest.fixture
-def play(fake_runtime: Callable[..., Any]) -> Play:
-    def run(story: Story, *rows: Resource, size: tuple[int, int] = (110, 24), series: int = 0) -> None:
-        async def all_of_it() -> None:
-            async with fake_runtime(*rows) as runtime:
-                runtime.series = series
-                app = make_console(instance_paths())
-                async with app.run_test(size=size) as pilot:
-                    await story(app, pilot, runtime)
-
-        asyncio.run(all_of_it())
-
-    return run
-
-
-def text(app: ConsoleApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()
-    )
-
-
-def selected(app: ConsoleApp) -> str:
-    resource = app.main.table.selected
-    return resource.name if resource is not None else ""
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], app: ConsoleApp) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"did not happen; the screen shows:\n{text(app)}")
 
 
 def test_enter_shows_what_lies_below_and_esc_leads_out(play: Play, make_model: Make) -> None:

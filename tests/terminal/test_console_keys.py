@@ -1,7 +1,5 @@
 """Keys: typed in one burst, they reach what the keys before them opened; remapped, clashing, listed by the help; palette and redrawing."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +7,10 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from quarterdeck.config.paths import instance_paths
-from quarterdeck.tui.app import make_console
+from console_story import Make, Play, story_player, text, until
 from quarterdeck.tui.console_app import ConsoleApp
-from quarterdeck_api.resources import Resource
 
-Make = Callable[..., Resource]
-Story = Callable[[ConsoleApp, Pilot[None], Any], Awaitable[None]]
-Play = Callable[..., None]
-
-
-@pytest.fixture
-def play(fake_runtime: Callable[..., Any]) -> Play:
-    def run(story: Story, *rows: Resource, size: tuple[int, int] = (110, 24)) -> None:
-        async def all_of_it() -> None:
-            async with fake_runtime(*rows) as runtime:
-                app = make_console(instance_paths())
-                async with app.run_test(size=size) as pilot:
-                    await story(app, pilot, runtime)
-
-        asyncio.run(all_of_it())
-
-    return run
-
-
-def text(app: ConsoleApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()
-    )
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], app: ConsoleApp) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"did not happen; the screen shows:\n{text(app)}")
+play = pytest.fixture(story_player)
 
 
 def burst(app: ConsoleApp, *keys: str) -> None:

@@ -1,57 +1,24 @@
 """Every pane and the screens over them are usable from 40x12 to 300x100; and every kind of filter by keys."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from quarterdeck.config.paths import instance_paths
-from quarterdeck.tui.app import make_console
+from console_story import Make, Play, story_player, text, until
 from quarterdeck.tui.console_app import ConsoleApp
 from quarterdeck.tui.panes import PANES
 from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.resources import Health, Resource
 
-Make = Callable[..., Resource]
-Story = Callable[[ConsoleApp, Pilot[None], Any], Awaitable[None]]
-Play = Callable[..., None]
+play = pytest.fixture(story_player)
 
 SIZES = [(40, 12), (80, 24), (200, 60), (300, 100)]
 NODE = Resource("ainode/node/engine", "engine", Health.OK, "running", cells=("2",))
 PROCESS = Resource("core/process/stage", "stage", Health.FAILED, "crash loop", "it ends", cells=("ainode",))
 VERSION = Resource("ainode/version/arima-1", "1", Health.OK, "kept", cells=(1024,), parent="ainode/model/arima")
 PLUGIN = Resource("core/plugin/ainode", "ainode", Health.OK, "ready", cells=("1.0", ""))
-
-
-@pytest.fixture
-def play(fake_runtime: Callable[..., Any]) -> Play:
-    def run(story: Story, *rows: Resource, size: tuple[int, int] = (110, 24)) -> None:
-        async def all_of_it() -> None:
-            async with fake_runtime(*rows) as runtime:
-                app = make_console(instance_paths())
-                async with app.run_test(size=size) as pilot:
-                    await story(app, pilot, runtime)
-
-        asyncio.run(all_of_it())
-
-    return run
-
-
-def text(app: ConsoleApp) -> str:
-    return "\n".join(
-        "".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips()
-    )
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool], app: ConsoleApp) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"did not happen; the screen shows:\n{text(app)}")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
