@@ -12,7 +12,8 @@ from quarterdeck_ainode.models.statsforecast_parameters import AutoArimaParamete
 from quarterdeck_ainode.serving.inference_task import Horizon, sentence_of
 from quarterdeck_ainode.serving.model_options import End, InputWindow, read_options
 from quarterdeck_api.errors import QuarterdeckError, UsageError
-from quarterdeck_api.parameters import fields, format_value
+from quarterdeck_api.parameter_values import format_value
+from quarterdeck_api.parameters import fields
 
 
 def refusal(model: str, options: dict[str, str]) -> str:

@@ -15,7 +15,8 @@ from quarterdeck_ainode.models.fitting import fit_and_predict, recorded_warnings
 from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.models.time_axis import time_axis
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
-from quarterdeck_api.parameters import fields, parse_settings
+from quarterdeck_api.parameter_values import parse_settings
+from quarterdeck_api.parameters import fields
 
 ORIGIN = [model.id for model in MODELS if model.library == "sktime"]
 FORECASTERS = [model.id for model in MODELS if model.id in ORIGIN and model.task is Task.FORECAST]

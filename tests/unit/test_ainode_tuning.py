@@ -16,7 +16,7 @@ from quarterdeck_ainode.models.catalogue import MODELS, Task, model_named, param
 from quarterdeck_api.documents import TableBlock, TextBlock
 from quarterdeck_api.errors import JobCancelledError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue
-from quarterdeck_api.parameters import parse_settings
+from quarterdeck_api.parameter_values import parse_settings
 
 pytest.importorskip("sktime")
 

@@ -13,7 +13,8 @@ from quarterdeck.cli.terminal_program import command_line
 from quarterdeck_api.backend import RunInTerminal
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.fields import AnyAddress, DatasetName, File, Folder, Secret, address_of
-from quarterdeck_api.parameters import fields, parse_text, validate
+from quarterdeck_api.parameter_values import parse_text, validate
+from quarterdeck_api.parameters import fields
 
 
 class Deploy(Struct):

@@ -52,7 +52,8 @@ from quarterdeck_api.errors import (
     UsageError,
 )
 from quarterdeck_api.jobs import JobContext
-from quarterdeck_api.parameters import Condition, fields, parse_settings, validate
+from quarterdeck_api.parameter_values import parse_settings, validate
+from quarterdeck_api.parameters import Condition, fields
 
 HOUR = 3_600_000
 START = 1_699_999_200_000

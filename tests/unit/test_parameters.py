@@ -9,17 +9,8 @@ from msgspec import Meta, Struct
 
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.fields import only_with
-from quarterdeck_api.parameters import (
-    Condition,
-    FieldType,
-    describe_type,
-    field_named,
-    fields,
-    format_value,
-    parse_settings,
-    parse_text,
-    validate,
-)
+from quarterdeck_api.parameter_values import describe_type, format_value, parse_settings, parse_text, validate
+from quarterdeck_api.parameters import Condition, FieldType, field_named, fields
 
 
 class Trend(Enum):

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from quarterdeck.cli.backend_settings import read_backend_settings, setting_lines
 from quarterdeck.cli.cells import time_text
 from quarterdeck.cli.choices import BACKEND
 from quarterdeck.cli.complete import complete
@@ -102,6 +101,9 @@ def add(
     The file keeps its comments and its order, and what it held before stays beside it as config.toml.bak. Secrets are given as references:
     env:NAME or file:PATH.
     """
+    # Imported here: completion reads this module, too, and needs none of it.
+    from quarterdeck.cli.backend_settings import read_backend_settings, setting_lines
+
     paths = instance_paths()
     types = _backend_types(paths)
     if wants_help:

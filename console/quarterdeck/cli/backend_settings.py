@@ -11,7 +11,8 @@ from quarterdeck.config.reading import looks_secret
 from quarterdeck.config.secrets import is_reference
 from quarterdeck_api.catalogue import BackendTypeInfo
 from quarterdeck_api.errors import RefusedError, UsageError
-from quarterdeck_api.parameters import Field, FieldType, describe_type, fields, format_value
+from quarterdeck_api.parameter_values import describe_type, format_value
+from quarterdeck_api.parameters import Field, FieldType, fields
 
 _REFERENCE_PATTERN = "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 

@@ -14,7 +14,7 @@ from quarterdeck.cli.session import Session, open_session
 from quarterdeck_api.browsing import BROWSE, BrowseRequest
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.parameters import Field, FieldType, fields, format_value
+from quarterdeck_api.parameters import Field, FieldType, fields
 from quarterdeck_api.protocol import COMPLETE, GET, PARAMETERS, CompleteParams, GetParams, ParametersParams
 from quarterdeck_api.resources import CORE
 from quarterdeck_api.visible import visible
@@ -214,6 +214,8 @@ def _given(known: Mapping[str, Field], words: Sequence[str]) -> dict[str, str]:
 
 def _values(session: Session, action: ActionInfo, field: Field, words: Sequence[str], incomplete: str) -> Found:
     if field.choices:
+        from quarterdeck_api.parameter_values import format_value  # Imported here: most completions meet no values.
+
         return [(format_value(field, choice), "") for choice in field.choices]
     if field.format == "dataset":
         return _names("dataset")(session, incomplete)

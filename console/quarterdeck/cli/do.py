@@ -13,7 +13,8 @@ from quarterdeck.cli.session import Session, open_session
 from quarterdeck.cli.streams import asks, narrate, write_lines
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import ExitCode, UsageError
-from quarterdeck_api.parameters import Field, fields, parse_settings
+from quarterdeck_api.parameter_values import parse_settings
+from quarterdeck_api.parameters import Field, fields
 from quarterdeck_api.protocol import PARAMETERS, DoParams, ParametersParams
 from quarterdeck_api.resources import Address
 

@@ -4,7 +4,7 @@ import sys
 
 from quarterdeck.cli.streams import painted, terminal_width, wants_colour, write_lines
 from quarterdeck.cli.tables import table_lines
-from quarterdeck.drawing.document import Line, document_lines, value_text
+from quarterdeck.drawing.spans import Line
 from quarterdeck_api.documents import Document, TableBlock
 from quarterdeck_api.visible import visible
 
@@ -25,6 +25,9 @@ _STYLES = {
 
 def write_document(document: Document) -> None:
     """Writes a document's title and blocks; tables are cut to a terminal's width, but never in a pipe."""
+    # Imported here: it costs start-up time that commands without a document, and completion, do not need.
+    from quarterdeck.drawing.document import document_lines, value_text
+
     colour, on_terminal = wants_colour(sys.stdout), sys.stdout.isatty()
     width = min(terminal_width(), _WIDTH_LIMIT)
     lines: list[str] = []

@@ -21,7 +21,8 @@ from quarterdeck_api.command_program import CommandOrder
 from quarterdeck_api.console import ConsoleOptions
 from quarterdeck_api.errors import ExitCode, QuarterdeckError, UnreachableError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import fields, format_value, validate
+from quarterdeck_api.parameter_values import format_value, validate
+from quarterdeck_api.parameters import fields
 from quarterdeck_api.visible import visible
 
 #: What a command inherits of the user's environment; credentials in other variables are none of a plugin's business.

@@ -16,7 +16,7 @@ from quarterdeck.cli.streams import asks, write_json
 from quarterdeck_api.catalogue import ProcessTypeInfo
 from quarterdeck_api.errors import ExitCode, NotFoundError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import parse_settings
+from quarterdeck_api.parameter_values import parse_settings
 from quarterdeck_api.protocol import DESCRIBE, AddressParams, DoParams
 from quarterdeck_api.resources import CORE, Address
 from quarterdeck_api.wire import to_builtins

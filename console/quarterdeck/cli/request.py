@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.parameters import Field, FieldType, describe_type, field_named, fields, format_value, parse_text
+from quarterdeck_api.parameter_values import describe_type, format_value, parse_text
+from quarterdeck_api.parameters import Field, FieldType, field_named, fields
 from quarterdeck_api.protocol import CatalogueResult
 from quarterdeck_api.resources import CORE
 

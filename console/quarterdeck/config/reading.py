@@ -166,7 +166,8 @@ class _Reader:
 
     def _typed(self, values: Table, backend_type: BackendTypeInfo, path: Path) -> dict[str, Any]:
         """The settings that fit the backend type's schema; the others become problems and are left out."""
-        from quarterdeck_api.parameters import check_value, describe_type, fields
+        from quarterdeck_api.parameter_values import check_value, describe_type
+        from quarterdeck_api.parameters import fields
 
         known = {field.name: field for field in fields(backend_type.settings)}
         kept: dict[str, Any] = {}
@@ -251,7 +252,8 @@ class _CommonBackend(Struct, frozen=True):
 def _why(kind: type[Struct], name: str, value: object, error: msgspec.ValidationError) -> str:
     """Why a value is wrong and what the key takes, in the words that parameters have too."""
     from quarterdeck_api.declare_schema import plain_schema
-    from quarterdeck_api.parameters import check_value, describe_type, field_named, fields
+    from quarterdeck_api.parameter_values import check_value, describe_type
+    from quarterdeck_api.parameters import field_named, fields
 
     field = field_named(fields(plain_schema(kind)), name)
     try:

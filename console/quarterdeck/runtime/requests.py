@@ -35,7 +35,7 @@ from quarterdeck_api.errors import (
     UsageError,
 )
 from quarterdeck_api.host_protocol import BACKEND_COMPLETE, BACKEND_PARAMETERS, BACKEND_PERFORM
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 from quarterdeck_api.protocol import (
     CompleteParams,
     CompleteResult,

@@ -9,7 +9,8 @@ from typing import Any
 
 from quarterdeck_api.catalogue import ActionInfo, JsonSchema
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.parameters import Field, describe_type, fields, format_value, parse_text
+from quarterdeck_api.parameter_values import describe_type, format_value, parse_text
+from quarterdeck_api.parameters import Field, fields
 from quarterdeck_api.protocol import DoParams
 
 #: Letters in a schedule's name.

@@ -19,7 +19,7 @@ from quarterdeck_api.controllers import Decision
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError, RefusedError, UsageError
 from quarterdeck_api.host_protocol import ControllerLook
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 from quarterdeck_api.protocol import DoParams
 from quarterdeck_api.resources import CORE, Address
 

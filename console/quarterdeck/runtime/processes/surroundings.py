@@ -14,7 +14,7 @@ from quarterdeck.runtime.registry import Registry
 from quarterdeck_api.catalogue import JsonSchema, ProcessTypeInfo
 from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 from quarterdeck_api.processes import ProcessSpec
 from quarterdeck_api.resources import Address
 

@@ -26,7 +26,8 @@ from quarterdeck_api.host_protocol import (
     BACKEND_PROBE,
     BackendName,
 )
-from quarterdeck_api.parameters import check_value, fields
+from quarterdeck_api.parameter_values import check_value
+from quarterdeck_api.parameters import fields
 from quarterdeck_api.protocol import AddressParams, CompleteParams, ParametersParams
 from quarterdeck_api.resources import Address, Synced
 from quarterdeck_api.testing.browsing import check_browsed_documents, check_filters, check_pages

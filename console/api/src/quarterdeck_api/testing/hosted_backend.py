@@ -44,7 +44,7 @@ from quarterdeck_api.host_protocol import (
 )
 from quarterdeck_api.logs import LogOptions
 from quarterdeck_api.metrics import MetricSample, MetricSeries
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 from quarterdeck_api.protocol import AddressParams, CompleteParams, ParametersParams
 from quarterdeck_api.resources import Change, Resource, Synced, Unreachable
 from quarterdeck_api.testing.subject import LiveRead, LogRead, resources

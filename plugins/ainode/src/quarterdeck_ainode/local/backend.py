@@ -15,7 +15,8 @@ from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.declarations import NoParameters
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError, UsageError
-from quarterdeck_api.parameters import describe_type, field_named, fields, format_value
+from quarterdeck_api.parameter_values import describe_type, format_value
+from quarterdeck_api.parameters import field_named, fields
 from quarterdeck_api.resources import Address, Synced, Upsert
 
 NODE = "local"

@@ -8,7 +8,8 @@ from typing import Any
 
 from quarterdeck_ainode.models.catalogue import ModelInfo, parameters_schema, read_parameters
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.parameters import field_named, fields, parse_text
+from quarterdeck_api.parameter_values import parse_text
+from quarterdeck_api.parameters import field_named, fields
 
 #: Values to try, by parameter.
 Space = dict[str, tuple[Any, ...]]

@@ -11,7 +11,8 @@ from quarterdeck_ainode.local.tune_parameters import TuneParameters
 from quarterdeck_ainode.models.backtest import Record, ranked, ranked_by
 from quarterdeck_ainode.models.catalogue import ModelInfo, parameters_schema
 from quarterdeck_api.documents import ChartBlock, Document, Fact, FactsBlock, TableBlock, TextBlock
-from quarterdeck_api.parameters import fields, format_value
+from quarterdeck_api.parameter_values import format_value
+from quarterdeck_api.parameters import fields
 
 #: Rows of the document's table; tuning.csv has all.
 _TABLE_ROWS = 30

@@ -30,7 +30,7 @@ from quarterdeck_ainode.models.statsforecast_parameters import (
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.declare_schema import plain_schema
 from quarterdeck_api.errors import NotFoundError, UsageError
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 
 
 class Task(Enum):

@@ -16,7 +16,8 @@ from quarterdeck_ainode.models.forecaster_parameters import ForecasterParameters
 from quarterdeck_ainode.serving.inference_task import Horizon
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import Field, FieldType, field_named, fields, parse_text
+from quarterdeck_api.parameter_values import parse_text
+from quarterdeck_api.parameters import Field, FieldType, field_named, fields
 
 HORIZON = "horizon"
 WINDOW = "window"

@@ -19,7 +19,7 @@ from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, model_named, 
 from quarterdeck_ainode.serving.model_options import parameters_of
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.parameters import validate
+from quarterdeck_api.parameter_values import validate
 
 #: Bytes of a specification; the longest list of parameters has less than a tenth of them.
 LARGEST_SPECIFICATION = 64 * 1024

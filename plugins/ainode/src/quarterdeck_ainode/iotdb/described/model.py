@@ -6,7 +6,8 @@ from quarterdeck_ainode.iotdb.operations.our_ainode import is_ours
 from quarterdeck_ainode.models.catalogue import MODELS, ModelInfo, Task, parameters_schema
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError
-from quarterdeck_api.parameters import describe_type, fields, format_value
+from quarterdeck_api.parameter_values import describe_type, format_value
+from quarterdeck_api.parameters import fields
 
 _KNOWN = {model.id: model for model in MODELS}
 #: The models that the official AINode has of sktime, under the same names.

@@ -12,7 +12,8 @@ from quarterdeck_ainode.models.catalogue import MODELS, Task
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.catalogue import JsonSchema
 from quarterdeck_api.errors import UsageError
-from quarterdeck_api.parameters import field_named, fields, format_value
+from quarterdeck_api.parameter_values import format_value
+from quarterdeck_api.parameters import field_named, fields
 from quarterdeck_api.resources import Address
 
 _TARGETS = {(FORECAST, "write_to"), (WRITE, "target")}
