@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from job_bench import REQUEST, Bench, open_bench, settle
-from quarterdeck.runtime.jobs.service import JOB_COLUMNS, job_resource
+from quarterdeck.runtime.jobs.view import JOB_COLUMNS, job_resource
 from quarterdeck_api.errors import ErrorReport
 from quarterdeck_api.host_protocol import JobProgress
 from quarterdeck_api.jobs import JobState

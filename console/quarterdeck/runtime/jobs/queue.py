@@ -11,6 +11,8 @@ from quarterdeck.runtime.borders import JobParent, JobRequest
 from quarterdeck.runtime.database import transaction
 from quarterdeck.runtime.jobs.children import note_started, started_job
 from quarterdeck.runtime.jobs.decisions import Ending, Standing, ending
+from quarterdeck.runtime.jobs.gates import fail_dependents, gate, open_dependents
+from quarterdeck.runtime.jobs.next_job import next_job
 from quarterdeck.runtime.jobs.rows import (
     LARGEST_NUMBER,
     SUMMARY_COLUMNS,
@@ -32,15 +34,6 @@ from quarterdeck_api.protocol import JobRecord
 
 _LARGEST_PRIORITY = 1_000_000
 _FINAL = "('succeeded', 'failed', 'cancelled', 'dead')"
-_OPEN_LANES = "SELECT plugin, job_type FROM job INDEXED BY job_head WHERE state = 'queued' AND gate = 'open' "
-# Two statements, because SQLite reads past every equal row for a comparison of row values.
-_NEXT_TYPE = _OPEN_LANES + "AND plugin = ? AND job_type > ? ORDER BY job_type LIMIT 1"
-_NEXT_PLUGIN = _OPEN_LANES + "AND plugin > ? ORDER BY plugin, job_type LIMIT 1"
-_HEAD = (
-    "SELECT number, priority FROM job INDEXED BY job_head WHERE state = 'queued' AND gate = 'open' "
-    "AND plugin = ? AND job_type = ? ORDER BY priority DESC, number LIMIT 1"
-)
-_DEPENDENTS = "SELECT job FROM job_after WHERE before = ?"
 
 Keep = Callable[[JobResult], JobResult]
 
@@ -84,7 +77,6 @@ class JobQueue:
             if request.parent is not None and (before := started_job(self._db, request.parent)) is not None:
                 return before
             self._refuse_taken_key(request.key)
-            gate = self._gate(after, not_before, now)
             number = self._db.execute(
                 "INSERT INTO job (job_type, plugin, action, target, parameters, settings, runs_in, key, priority, comes_after, not_before, "
                 "state, gate, attempt, max_attempts, attempt_budget, cancel_requested, created, started, ended, progress, message, steps, "
@@ -102,7 +94,7 @@ class JobQueue:
                     request.priority,
                     to_json(after),
                     not_before,
-                    gate,
+                    gate(self._db, after, not_before, now),
                     max(max_attempts, 1),
                     max(max_attempts, 1),
                     now,
@@ -124,27 +116,14 @@ class JobQueue:
         """
         now = self._clock()
         with transaction(self._db):
-            running = {Lane(row["plugin"], row["job_type"]): row["n"] for row in self._running_counts()}
-            if sum(running.values()) >= max_running:
+            job = next_job(self._db, admits, max_running, now)
+            if job is None:
                 return None
-            self._db.execute(
-                "UPDATE job INDEXED BY job_due SET gate = 'open' WHERE state = 'queued' AND gate = 'time' AND not_before <= ?",
-                (now,),
-            )
-            best: tuple[int, int] | None = None
-            for lane in self._lanes():
-                if not admits(lane, running.get(lane, 0)):
-                    continue
-                head = self._db.execute(_HEAD, (lane.plugin, lane.job_type)).fetchone()
-                order = (-head["priority"], head["number"])
-                best = order if best is None else min(best, order)
-            if best is None:
-                return None
-            steps = kept_steps(*steps_and_done(self._row(best[1], "steps, done")))
+            steps = kept_steps(*steps_and_done(self._row(job, "steps, done")))
             row = self._db.execute(
                 "UPDATE job SET state = 'running', attempt = attempt + 1, started = ?, progress = 0, message = '', steps = ?, "
                 "error = NULL WHERE number = ? RETURNING *",
-                (now, to_json(steps), best[1]),
+                (now, to_json(steps), job),
             ).fetchone()
             self._note(row["number"], "started", row["attempt"])
         checkpoint = msgspec.json.decode(row["checkpoint"]) if row["checkpoint"] else None
@@ -234,7 +213,7 @@ class JobQueue:
             if not JobState(row["state"]).final:
                 raise RefusedError(f"job {job} has not ended", "cancel it first", job_address(job))
             self._refuse_taken_key(row["key"])
-            gate = self._gate(summary(row).after, 0.0, now)
+            behind = gate(self._db, summary(row).after, 0.0, now)
             fresh = bool(first_step) or row["state"] == JobState.SUCCEEDED.value
             steps, done = steps_and_done(row)
             if first_step:
@@ -245,7 +224,7 @@ class JobQueue:
                 "UPDATE job SET state = 'queued', gate = ?, max_attempts = attempt + attempt_budget, cancel_requested = 0, not_before = 0, "
                 "started = 0, ended = 0, progress = 0, message = '', error = NULL, value = NULL, steps = ?, done = ?, artefacts = '[]', "
                 "checkpoint = iif(?, NULL, checkpoint) WHERE number = ?",
-                (gate, to_json(kept_steps(steps, done)), to_json(done), fresh, job),
+                (behind, to_json(kept_steps(steps, done)), to_json(done), fresh, job),
             )
             self._note(job, "retried", row["attempt"], f"from step {first_step}" if first_step else "")
 
@@ -300,27 +279,6 @@ class JobQueue:
         changed, self._changed = list(self._changed), {}
         return changed
 
-    def _gate(self, after: Iterable[int], not_before: float, now: float) -> str:
-        waits = False
-        for before in after:
-            state = self._state_to_come_after(before)
-            if state.final and state is not JobState.SUCCEEDED:
-                raise RefusedError(
-                    f"job {before}, to come after, {_ended_as(state)}",
-                    f"run job {before} again first",
-                    job_address(before),
-                )
-            waits = waits or not state.final
-        return "after" if waits else "time" if not_before > now else "open"
-
-    def _state_to_come_after(self, job: int) -> JobState:
-        row = None
-        if 0 < job <= LARGEST_NUMBER:
-            row = self._db.execute("SELECT state FROM job WHERE number = ?", (job,)).fetchone()
-        if row is None:
-            raise UsageError(f"there is no job {job} to come after", "see `quarterdeck jobs`")
-        return JobState(row["state"])
-
     def _refuse_taken_key(self, key: str) -> None:
         holder = self.live_job(key)
         if holder is not None:
@@ -328,22 +286,6 @@ class JobQueue:
             raise RefusedError(
                 f"a live job has the key {key!r}: {address}", f"wait for {address}, or cancel it", address
             )
-
-    def _lanes(self) -> Iterable[Lane]:
-        # A loop over the index's distinct heads: its cost is the number of lanes, not of jobs.
-        row = self._db.execute(_NEXT_PLUGIN, ("",)).fetchone()
-        while row is not None:
-            plugin, job_type = row["plugin"], row["job_type"]
-            yield Lane(plugin, job_type)
-            row = (
-                self._db.execute(_NEXT_TYPE, (plugin, job_type)).fetchone()
-                or self._db.execute(_NEXT_PLUGIN, (plugin,)).fetchone()
-            )
-
-    def _running_counts(self) -> list[sqlite3.Row]:
-        return self._db.execute(
-            "SELECT plugin, job_type, count(*) AS n FROM job WHERE state = 'running' GROUP BY plugin, job_type"
-        ).fetchall()
 
     def _row(self, job: int, columns: str = "*") -> sqlite3.Row:
         row = None
@@ -395,33 +337,10 @@ class JobQueue:
         )
         self._note(job, what.event, row["attempt"], what.detail)
         if succeeded:
-            self._open_dependents(job, now)
+            self._changed.update(dict.fromkeys(open_dependents(self._db, job, now)))
         elif not again:
-            self._fail_dependents(job, what.state, now)
-
-    def _open_dependents(self, job: int, now: float) -> None:
-        rows = self._db.execute(
-            "UPDATE job SET gate = iif(not_before > ?, 'time', 'open') WHERE state = 'queued' AND gate = 'after' "
-            f"AND number IN ({_DEPENDENTS}) AND NOT EXISTS (SELECT 1 FROM job_after JOIN job AS before ON before.number = job_after.before "
-            "WHERE job_after.job = job.number AND before.state <> 'succeeded') RETURNING number",
-            (now, job),
-        ).fetchall()
-        self._changed.update((row["number"], None) for row in rows)
-
-    def _fail_dependents(self, job: int, state: JobState, now: float) -> None:
-        ended = [(job, state)]
-        while ended:
-            before, how = ended.pop()
-            reason = f"{job_address(before)}, which it comes after, {_ended_as(how)}"
-            error = ErrorReport("failed", reason, f"run job {before} again, then this one", job_address(before))
-            rows = self._db.execute(
-                "UPDATE job SET state = 'failed', gate = 'open', ended = ?, error = ? WHERE state = 'queued' AND gate = 'after' "
-                f"AND number IN ({_DEPENDENTS}) RETURNING number, attempt",
-                (now, to_json(error), before),
-            ).fetchall()
-            for row in rows:
-                self._note(row["number"], "failed", row["attempt"], reason)
-                ended.append((row["number"], JobState.FAILED))
+            for dependent, attempt, reason in fail_dependents(self._db, job, what.state, now):
+                self._note(dependent, "failed", attempt, reason)
 
     def _note(self, job: int, event: str, attempt: int, detail: str = "") -> None:
         self._db.execute(
@@ -433,7 +352,3 @@ class JobQueue:
 
 def _standing(row: sqlite3.Row) -> Standing:
     return Standing(row["attempt"], row["max_attempts"], row["attempt_budget"], bool(row["cancel_requested"]))
-
-
-def _ended_as(state: JobState) -> str:
-    return {JobState.CANCELLED: "was cancelled", JobState.DEAD: "is dead"}.get(state, state.value)

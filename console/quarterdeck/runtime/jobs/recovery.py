@@ -11,7 +11,8 @@ from quarterdeck.config.paths import InstancePaths
 from quarterdeck.runtime.jobs.artefacts import attempt_of, lease_path, remove_spool, spool_folder
 from quarterdeck.runtime.jobs.leases import lease_is_held
 from quarterdeck.runtime.jobs.queue import JobQueue
-from quarterdeck.runtime.jobs.service import JobService, interruption
+from quarterdeck.runtime.jobs.recording import interruption
+from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.spool import RESULT_FILE
 

@@ -12,31 +12,20 @@ import msgspec
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.runtime.borders import JobEnvironment, JobParent, JobRequest, JobRunner, MapTerms
 from quarterdeck.runtime.database import StateWriteError
-from quarterdeck.runtime.jobs.artefacts import (
-    artefact_paths,
-    discard_work,
-    keep_artefacts,
-    lease_path,
-    log_path,
-    remove_artefacts,
-    spool_folder,
-)
+from quarterdeck.runtime.jobs.artefacts import artefact_paths, lease_path, log_path, remove_artefacts
 from quarterdeck.runtime.jobs.attempts import Attempt, Publisher, ResultKeeper, job_spec
 from quarterdeck.runtime.jobs.cleaning import Cleaning
 from quarterdeck.runtime.jobs.leases import lease_is_held
 from quarterdeck.runtime.jobs.queue import JobQueue
+from quarterdeck.runtime.jobs.recording import Recording, interruption
 from quarterdeck.runtime.jobs.rows import Claim, Lane, RunningAttempt
 from quarterdeck.runtime.jobs.secret_fields import require_references, with_secrets
-from quarterdeck.runtime.jobs.view import JOB_COLUMNS, job_resource
 from quarterdeck.runtime.jobs.waiting import JobWaiting
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus, RunsIn
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, RefusedError, UnreachableError
 from quarterdeck_api.host_protocol import JobCheckpoint, JobProgress
-from quarterdeck_api.jobs import JobResult, JobSpec, JobState
+from quarterdeck_api.jobs import JobSpec, JobState
 from quarterdeck_api.protocol import JobRecord
-from quarterdeck_api.spool import read_result
-
-__all__ = ["JOB_COLUMNS", "JobService", "job_resource"]
 
 _log = logging.getLogger(__name__)
 
@@ -70,11 +59,11 @@ class JobService:
         self._paths = paths
         self._queue = queue
         self._environment = environment
-        self._keeper = keeper
         self._publish = publish
         self._clock = clock
         self._max_running = max_running
         self._map_terms = map_terms
+        self._recording = Recording(paths, queue, keeper, clock)
         self._cleaning = Cleaning(paths)
         self._ends = JobWaiting()
         self._attempts: dict[int, Attempt] = {}
@@ -202,7 +191,7 @@ class JobService:
         if attempt is None:
             return
         if attempt.note(progress, self._clock()):
-            self._keep_steps(attempt)
+            self._recording.keep_steps(attempt)
         self._publisher.progressed(attempt)
 
     def on_checkpoint(self, checkpoint: JobCheckpoint) -> None:
@@ -237,17 +226,16 @@ class JobService:
 
         `retry` says whether trying again may help after `error`; a `blameless` attempt ended with the runtime and does not count. When the state cannot be written now, it is tried again later; the result stays in the spool meanwhile.
         """
+        attempt = self._attempt(job, token)
         try:
             if self._queue.is_current(job, token):
-                self._record(job, token, error, retry=retry, blameless=blameless)
-                self._discard_work(job, token)
+                self._recording.record_end(job, token, attempt, error, retry=retry, blameless=blameless)
             self._cleaning.remove(job, token)
         except StateWriteError as failure:
             _log.warning("the end of job %d is not recorded yet: %s. %s", job, failure.message, failure.remedy)
             again = partial(self.conclude, job, token, error, retry=retry, blameless=blameless)
             asyncio.get_running_loop().call_later(_WRITE_AGAIN_SECONDS, again)
             return
-        attempt = self._attempt(job, token)
         if attempt is not None:
             attempt.stop_timers()
             del self._attempts[job]
@@ -344,59 +332,6 @@ class JobService:
             if attempt.cancel_requested:
                 await self._ask_to_end(attempt)
 
-    def _record(self, job: int, token: int, error: ErrorReport, *, retry: bool, blameless: bool) -> None:
-        attempt = self._attempt(job, token)
-        too_long = attempt is not None and attempt.too_long(self._clock())
-        if attempt is not None and too_long:
-            error = ErrorReport(
-                "failed", f"job {job} ran longer than its limit of {attempt.limit:g} s", "give it less to do", ""
-            )
-        try:
-            result = read_result(spool_folder(self._paths, job, token), token)
-        except QuarterdeckError as damaged:
-            result, error = None, damaged.report()
-        if result is not None and result.job == job:
-            if attempt is not None:
-                attempt.complete(result.steps)
-            if result.state is not JobState.SUCCEEDED and (result.done or result.checkpoint is not None):
-                self._queue.checkpoint(job, token, result.checkpoint, result.done)
-        if attempt is not None and (attempt.steps or attempt.message):
-            attempt.end_step(self._clock(), result.state if result is not None else JobState.FAILED)
-            self._keep_steps(attempt)
-        if result is None or result.job != job:
-            self._queue.lose(job, token, error, retry=retry and not too_long, blameless=blameless and not too_long)
-            return
-        if too_long and result.state is JobState.CANCELLED:
-            result = JobResult(job, token, JobState.FAILED, error=error)
-        try:
-            self._queue.finish(job, token, result, self._keep)
-        except StateWriteError:
-            raise
-        except QuarterdeckError as refused:
-            self._queue.finish(job, token, JobResult(job, token, JobState.FAILED, error=refused.report()))
-
-    def _discard_work(self, job: int, token: int) -> None:
-        """What attempts have shared is of use to those that may still come."""
-        if self._queue.summary(job).state not in (JobState.SUCCEEDED, JobState.CANCELLED):
-            return
-        try:
-            discard_work(self._paths, job, token)
-        except OSError as error:
-            _log.warning("what the attempts at job %d have shared stays until it is forgotten: %s", job, error)
-
-    def _keep_steps(self, attempt: Attempt) -> None:
-        steps = tuple(attempt.steps)
-        try:
-            self._queue.keep_steps(attempt.job, attempt.token, steps, attempt.progress, attempt.message)
-        except StateWriteError as error:
-            _log.warning("steps of job %d are in memory only: %s. %s", attempt.job, error.message, error.remedy)
-
-    def _keep(self, result: JobResult) -> JobResult:
-        folder = spool_folder(self._paths, result.job, result.token)
-        kept = self._keeper.keep(self._queue.summary(result.job), result, folder)
-        keep_artefacts(self._paths, result.job, result.token, kept.artefacts)
-        return kept
-
     async def _ask_to_end(self, attempt: Attempt) -> None:
         runner = self.runners.get(attempt.runs_in)
         if attempt.starting or runner is None:
@@ -457,10 +392,3 @@ class JobService:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def interruption(job: int) -> ErrorReport:
-    """Why an attempt ended that the runtime took with it."""
-    return ErrorReport(
-        "lost", f"the process of job {job} ended together with the runtime", "nothing: it is tried again", ""
-    )
