@@ -23,18 +23,14 @@ from quarterdeck_api.protocol import (
     GET,
     JOB_GET,
     JOURNAL,
-    STATUS,
-    STOP,
     DoParams,
     GetParams,
     JobParams,
     JobRecord,
     JournalParams,
     Outcome,
-    RuntimeStatus,
-    StopParams,
-    WorkerStatus,
 )
+from quarterdeck_api.runtime_requests import STATUS, STOP, RuntimeStatus, StopParams, WorkerStatus
 from quarterdeck_api.wire import Method, Nothing
 
 T = TypeVar("T")

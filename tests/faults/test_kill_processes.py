@@ -10,8 +10,9 @@ import psutil
 import pytest
 
 from quarterdeck_api.errors import UnknownOutcomeError
-from quarterdeck_api.protocol import DO, GET, STATUS, DoParams, GetParams
+from quarterdeck_api.protocol import DO, GET, DoParams, GetParams
 from quarterdeck_api.resources import Resource
+from quarterdeck_api.runtime_requests import STATUS
 from quarterdeck_api.wire import Nothing
 
 STAGES = Path(__file__).parent.parent / "plugins" / "stages"

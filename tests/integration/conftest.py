@@ -26,8 +26,6 @@ from quarterdeck_api.protocol import (
     GET,
     JOB_GET,
     JOURNAL,
-    STATUS,
-    STOP,
     AddressParams,
     DescribeResult,
     DoParams,
@@ -38,9 +36,8 @@ from quarterdeck_api.protocol import (
     JournalEntry,
     JournalParams,
     Outcome,
-    RuntimeStatus,
-    StopParams,
 )
+from quarterdeck_api.runtime_requests import STATUS, STOP, RuntimeStatus, StopParams
 from quarterdeck_api.wire import Nothing
 
 PLUGINS = Path(__file__).parents[1] / "plugins"

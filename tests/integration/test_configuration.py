@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from quarterdeck_api.errors import NotFoundError, UnreachableError, UsageError
-from quarterdeck_api.protocol import BACKEND_TEST, CATALOGUE, CONFIG_RELOAD, AddressParams
+from quarterdeck_api.protocol import BACKEND_TEST, CATALOGUE, AddressParams
+from quarterdeck_api.runtime_requests import CONFIG_RELOAD
 from quarterdeck_api.wire import Nothing
 
 

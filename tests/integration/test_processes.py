@@ -9,17 +9,9 @@ import psutil
 import pytest
 
 from quarterdeck_api.metrics import METRICS, MetricsParams
-from quarterdeck_api.protocol import (
-    LOGS_LINES,
-    LOGS_OPEN,
-    PARAMETERS,
-    STOP,
-    LogsParams,
-    Outcome,
-    ParametersParams,
-    StopParams,
-)
+from quarterdeck_api.protocol import LOGS_LINES, LOGS_OPEN, PARAMETERS, LogsParams, Outcome, ParametersParams
 from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.runtime_requests import STOP, StopParams
 from quarterdeck_api.wire import to_builtins
 
 

@@ -25,16 +25,9 @@ from quarterdeck_api.catalogue import Column, ColumnType
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import ErrorReport, ExitCode, UsageError
 from quarterdeck_api.jobs import ArtefactFile, JobState
-from quarterdeck_api.protocol import (
-    ClientStatus,
-    HostStatus,
-    JobRecord,
-    JournalEntry,
-    Outcome,
-    RuntimeStatus,
-    WorkerStatus,
-)
+from quarterdeck_api.protocol import JobRecord, JournalEntry, Outcome
 from quarterdeck_api.resources import Health, Resource
+from quarterdeck_api.runtime_requests import ClientStatus, HostStatus, RuntimeStatus, WorkerStatus
 
 ROOT = Path(__file__).parents[2]
 

@@ -32,7 +32,6 @@ from quarterdeck_api.protocol import (
     CATALOGUE,
     DO,
     GET,
-    STATUS,
     WATCH_DELTA,
     WATCH_OPEN,
     WATCH_SNAPSHOT,
@@ -44,6 +43,7 @@ from quarterdeck_api.protocol import (
     WatchParams,
 )
 from quarterdeck_api.resources import Resource
+from quarterdeck_api.runtime_requests import STATUS
 from quarterdeck_api.wire import Nothing
 
 RUNTIME = '''
@@ -54,7 +54,8 @@ from quarterdeck.runtime.instance import InstanceLock
 from quarterdeck.runtime.serving.server import Server
 from quarterdeck.runtime.store import Store
 from quarterdeck_api.catalogue import Catalogue, KindInfo, PluginInfo, PluginPhase, PluginStatus
-from quarterdeck_api.protocol import DO, DoResult, BackendState, HelloResult, STOP
+from quarterdeck_api.protocol import DO, DoResult, BackendState, HelloResult
+from quarterdeck_api.runtime_requests import STOP
 from quarterdeck_api.resources import Resource, Synced, Upsert
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 

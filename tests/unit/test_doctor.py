@@ -21,7 +21,8 @@ from quarterdeck.config.instance_lock import try_lock
 from quarterdeck.config.paths import instance_paths
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
-from quarterdeck_api.protocol import BackendState, ConfigurationState, HostStatus, RuntimeStatus
+from quarterdeck_api.protocol import BackendState
+from quarterdeck_api.runtime_requests import ConfigurationState, HostStatus, RuntimeStatus
 
 STATUS = RuntimeStatus(1, __version__, "1.0", "home", "socket", 0.0, 1, 1, False, 0.0, (), (), (), {})
 

@@ -16,8 +16,9 @@ from quarterdeck.runtime.findings import SOURCE_LIMIT, TEXT_LIMIT, Findings
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.events import FindingChanged
 from quarterdeck_api.findings import Finding, Severity
-from quarterdeck_api.protocol import BackendState, ConfigurationState, HostStatus
+from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.resources import Change, Health, Remove, Upsert
+from quarterdeck_api.runtime_requests import ConfigurationState, HostStatus
 
 
 class World:

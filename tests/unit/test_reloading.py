@@ -3,7 +3,7 @@
 from quarterdeck.config.loaded import Problem
 from quarterdeck.config.settings import BackendSettings, Guardrail, PluginSettings, RuntimeSettings, Settings
 from quarterdeck.runtime.reloading import blocking, compare, configuration_notice
-from quarterdeck_api.protocol import ConfigurationState
+from quarterdeck_api.runtime_requests import ConfigurationState
 
 
 def test_nothing_changed_means_nothing() -> None:

@@ -10,7 +10,8 @@ import pytest
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck_api.errors import CallTimeoutError, ProtocolError, RefusedError, UsageError
-from quarterdeck_api.protocol import CATALOGUE, DO, GET, HELLO, STATUS, STOP, DoParams, GetParams, StopParams
+from quarterdeck_api.protocol import CATALOGUE, DO, GET, HELLO, DoParams, GetParams
+from quarterdeck_api.runtime_requests import STATUS, STOP, StopParams
 from quarterdeck_api.wire import PROTOCOL_VERSION, Nothing
 from served_runtime import Runtime, backend, greeting, paths_of, run, serving, until
 

@@ -11,7 +11,6 @@ from quarterdeck.cli.tables import table_lines
 from quarterdeck.config.files import load_settings
 from quarterdeck.config.loaded import LoadedSettings, Problem
 from quarterdeck.config.paths import InstancePaths, instance_paths
-from quarterdeck.config.showing import show as shown_values
 from quarterdeck_api.catalogue import Catalogue
 from quarterdeck_api.errors import ExitCode
 from quarterdeck_api.visible import visible
@@ -46,6 +45,8 @@ def path(as_json: bool) -> None:
 @_JSON
 def show(as_json: bool) -> int:
     """Show every setting with where its value comes from; secrets stay references."""
+    from quarterdeck.config.showing import show as shown_values
+
     loaded = _load(instance_paths())
     values = shown_values(loaded)
     if as_json:

@@ -3,7 +3,6 @@
 import click
 
 from quarterdeck.cli.complete import complete
-from quarterdeck.cli.instance_checks import all_checks
 from quarterdeck.cli.streams import narrate, write_json, write_lines
 from quarterdeck.config.paths import instance_paths
 from quarterdeck_api.errors import ExitCode
@@ -17,6 +16,8 @@ def command(as_json: bool) -> int:
 
     `quarterdeck plugin doctor` looks into plugins more thoroughly.
     """
+    from quarterdeck.cli.instance_checks import all_checks
+
     checks = list(all_checks(instance_paths()))
     if as_json:
         write_json([complete(each) for each in checks])

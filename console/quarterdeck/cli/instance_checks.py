@@ -16,8 +16,9 @@ from quarterdeck.loading.plugins import load_plugins
 from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import STATUS, BackendState, RuntimeStatus
+from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.resources import CORE
+from quarterdeck_api.runtime_requests import STATUS, RuntimeStatus
 from quarterdeck_api.wire import Nothing
 
 #: Free bytes below which jobs, datasets and the database soon fail to write.

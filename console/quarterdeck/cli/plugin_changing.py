@@ -20,7 +20,7 @@ from quarterdeck.loading.places import Place, place_of
 from quarterdeck.loading.planning import Plan
 from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import ExitCode, QuarterdeckError, RefusedError, UnreachableError
-from quarterdeck_api.protocol import (
+from quarterdeck_api.plugin_requests import (
     PLUGIN_BEGIN,
     PLUGIN_END,
     PLUGIN_PROCEED,

@@ -4,7 +4,7 @@ from quarterdeck.cli.session import open_session
 from quarterdeck.cli.streams import narrate
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
-from quarterdeck_api.protocol import CONFIG_RELOAD, ConfigurationState
+from quarterdeck_api.runtime_requests import CONFIG_RELOAD, ConfigurationState
 from quarterdeck_api.visible import visible
 from quarterdeck_api.wire import Nothing
 

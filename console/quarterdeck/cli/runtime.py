@@ -5,14 +5,13 @@ import click
 from quarterdeck.cli.cells import time_text
 from quarterdeck.cli.complete import complete
 from quarterdeck.cli.runtime_control import start_runtime, stop_runtime
-from quarterdeck.cli.runtime_install import this_installation, write_installation
 from quarterdeck.cli.session import open_session
 from quarterdeck.cli.streams import narrate, write_json, write_lines
 from quarterdeck.cli.tables import table_lines
 from quarterdeck.config.paths import instance_paths
 from quarterdeck.drawing.quantities import format_bytes
 from quarterdeck_api.errors import ExitCode, NotFoundError
-from quarterdeck_api.protocol import STATUS, RuntimeStatus
+from quarterdeck_api.runtime_requests import STATUS, RuntimeStatus
 from quarterdeck_api.visible import visible
 from quarterdeck_api.wire import Nothing
 
@@ -98,6 +97,8 @@ def install(write: bool, as_json: bool) -> None:
 
     Nothing is installed or started by this command; it says what to do.
     """
+    from quarterdeck.cli.runtime_install import this_installation, write_installation
+
     found = this_installation()
     written = str(write_installation(found)) if write else ""
     if as_json:

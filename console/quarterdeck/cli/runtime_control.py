@@ -9,7 +9,7 @@ from quarterdeck.client.blocking import BlockingConnection
 from quarterdeck.config.instance_lock import read_holder, try_lock
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck_api.errors import CallTimeoutError, QuarterdeckError, UnreachableError
-from quarterdeck_api.protocol import STATUS, STOP, StopParams
+from quarterdeck_api.runtime_requests import STATUS, STOP, StopParams
 from quarterdeck_api.wire import Nothing
 
 #: Seconds that a runtime may take to stop.

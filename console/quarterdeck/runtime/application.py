@@ -60,8 +60,9 @@ from quarterdeck_api import __version__
 from quarterdeck_api.catalogue import RunsIn
 from quarterdeck_api.host_protocol import ASK, HOST_FINDINGS, Ask
 from quarterdeck_api.job_requests import JOB_COMMIT, JOB_SUBMIT, JOB_WAIT
-from quarterdeck_api.protocol import DO, GET, BackendState, ConfigurationState, DoParams, DoResult, JobRecord
+from quarterdeck_api.protocol import DO, GET, BackendState, DoParams, DoResult, JobRecord
 from quarterdeck_api.resources import CORE
+from quarterdeck_api.runtime_requests import ConfigurationState
 
 _log = logging.getLogger("quarterdeck.runtime")
 

@@ -18,34 +18,26 @@ from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck.runtime.timeline import Timeline
 from quarterdeck_api.job_requests import JOB_WAIT, JobAddress
 from quarterdeck_api.jobs import JobOutcome
+from quarterdeck_api.plugin_requests import PLUGIN_BEGIN, PLUGIN_END, PLUGIN_PROCEED, PLUGINS_RELOAD
 from quarterdeck_api.protocol import (
     BACKEND_RETRY,
     BACKEND_TEST,
     COMPLETE,
-    CONFIG_RELOAD,
     DESCRIBE,
     DO,
     JOB_GET,
     JOURNAL,
     PARAMETERS,
-    PLUGIN_BEGIN,
-    PLUGIN_END,
-    PLUGIN_PROCEED,
-    PLUGINS_RELOAD,
-    STATUS,
-    STOP,
     AddressParams,
     BackendTest,
-    ConfigurationState,
     DoParams,
     DoResult,
     JobParams,
     JobRecord,
     JournalParams,
     JournalResult,
-    RuntimeStatus,
-    StopParams,
 )
+from quarterdeck_api.runtime_requests import CONFIG_RELOAD, STATUS, STOP, ConfigurationState, RuntimeStatus, StopParams
 from quarterdeck_api.timeline import TIMELINE, TimelineParams, TimelineResult
 from quarterdeck_api.wire import Nothing
 

@@ -13,8 +13,9 @@ from quarterdeck_api.catalogue import PluginPhase, PluginStatus
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.findings import Finding, Severity
 from quarterdeck_api.host_protocol import FindingsParams
-from quarterdeck_api.protocol import BackendState, ConfigurationState, HostStatus
+from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.resources import CORE
+from quarterdeck_api.runtime_requests import ConfigurationState, HostStatus
 
 #: Seconds between looks at the disk and the clock.
 LOOK_SECONDS = 30.0

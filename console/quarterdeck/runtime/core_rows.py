@@ -18,8 +18,9 @@ from quarterdeck.runtime.schedules.view import schedule_resource
 from quarterdeck.runtime.shown_rows import ShownRows
 from quarterdeck.runtime.store import Store
 from quarterdeck_api.catalogue import ControllerInfo
-from quarterdeck_api.protocol import ConfigurationState, JobRecord, JournalEntry
+from quarterdeck_api.protocol import JobRecord, JournalEntry
 from quarterdeck_api.resources import CORE, Address, Health, Remove, Synced, Upsert
+from quarterdeck_api.runtime_requests import ConfigurationState
 
 #: Journal entries and ended jobs that are kept as resources; older ones are in the database only.
 SHOWN_JOURNAL = 1000

@@ -22,7 +22,7 @@ from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api.catalogue import PluginStatus, RunsIn
 from quarterdeck_api.errors import QuarterdeckError
-from quarterdeck_api.protocol import ConfigurationState
+from quarterdeck_api.runtime_requests import ConfigurationState
 
 _log = logging.getLogger("quarterdeck.runtime")
 

@@ -18,7 +18,7 @@ from quarterdeck.runtime.serving.session import ClientSession
 from quarterdeck_api.authorization import AuthorizationRequest
 from quarterdeck_api.catalogue import ActionInfo, Danger
 from quarterdeck_api.errors import NotFoundError, RefusedError, UsageError
-from quarterdeck_api.protocol import (
+from quarterdeck_api.plugin_requests import (
     PluginChange,
     PluginChangeEnd,
     PluginChangeNumber,

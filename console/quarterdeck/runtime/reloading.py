@@ -15,7 +15,7 @@ from quarterdeck.config.loaded import Problem
 from quarterdeck.config.paths import InstancePaths
 from quarterdeck.config.settings import RuntimeSettings, Settings
 from quarterdeck_api.catalogue import Catalogue
-from quarterdeck_api.protocol import ConfigurationState
+from quarterdeck_api.runtime_requests import ConfigurationState
 
 _log = logging.getLogger("quarterdeck.runtime")
 

@@ -14,7 +14,8 @@ from quarterdeck.runtime.processes.part import ManagedProcesses
 from quarterdeck.runtime.store import Store
 from quarterdeck.runtime.workers.pool import WorkerPool
 from quarterdeck_api import __version__
-from quarterdeck_api.protocol import ClientStatus, ConfigurationState, HelloResult, RuntimeStatus
+from quarterdeck_api.protocol import HelloResult
+from quarterdeck_api.runtime_requests import ClientStatus, ConfigurationState, RuntimeStatus
 from quarterdeck_api.wire import PROTOCOL_VERSION
 
 

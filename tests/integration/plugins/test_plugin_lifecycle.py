@@ -22,8 +22,7 @@ from quarterdeck.loading.plugin_source import plugin_source
 from quarterdeck_api.catalogue import PluginPhase
 from quarterdeck_api.errors import NotFoundError, RefusedError
 from quarterdeck_api.jobs import JobState
-from quarterdeck_api.protocol import (
-    CATALOGUE,
+from quarterdeck_api.plugin_requests import (
     PLUGIN_BEGIN,
     PLUGIN_END,
     PLUGIN_PROCEED,
@@ -31,6 +30,7 @@ from quarterdeck_api.protocol import (
     PluginChangeEnd,
     PluginChangeNumber,
 )
+from quarterdeck_api.protocol import CATALOGUE
 from quarterdeck_api.wire import Nothing
 
 pytestmark = pytest.mark.timeout(300)

@@ -328,76 +328,6 @@ class JournalResult(Struct, frozen=True):
     entries: tuple[JournalEntry, ...]
 
 
-class HostStatus(Struct, frozen=True, omit_defaults=True):
-    """A plugin host: state is starting, ready, backing-off, stopped or failed. Memory in bytes."""
-
-    plugin: str
-    state: str
-    pid: int = 0
-    restarts: int = 0
-    memory: int = 0
-    reason: str = ""
-    heartbeat_age: float = 0.0
-    stuck_calls: int = 0
-
-
-class WorkerStatus(Struct, frozen=True, omit_defaults=True):
-    """A guarded worker. Memory in bytes, of the worker alone; `jobs_done` counts jobs that it has run since it started."""
-
-    plugin: str
-    state: str
-    pid: int = 0
-    guard_pid: int = 0
-    memory: int = 0
-    job: int = 0
-    jobs_done: int = 0
-
-
-class ClientStatus(Struct, frozen=True):
-    """A connected client."""
-
-    client: str
-    pid: int
-    watches: int
-    unsent_bytes: int
-
-
-class ConfigurationState(Struct, frozen=True):
-    """How the runtime stands to its configuration file.
-
-    `read` is when settings were last taken from it. With `applied` false the file has been changed in a way that is wrong, and the settings
-    from before hold. `changes` says what the last reading changed, `restart_for` which changed settings wait for a restart.
-    """
-
-    file: str = ""
-    read: float = 0.0
-    applied: bool = True
-    problems: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-    restart_for: tuple[str, ...] = ()
-
-
-class RuntimeStatus(Struct, frozen=True):
-    """The runtime at a glance. Memory in bytes; `processes` counts those that are wanted `running` or `stopped`, and `instances` that run."""
-
-    pid: int
-    version: str
-    protocol: str
-    instance: str
-    socket: str
-    started: float
-    memory: int
-    revision: int
-    read_only: bool
-    idle_exit: float
-    hosts: tuple[HostStatus, ...]
-    workers: tuple[WorkerStatus, ...]
-    clients: tuple[ClientStatus, ...]
-    jobs: dict[str, int]
-    processes: dict[str, int] = {}
-    configuration: ConfigurationState = ConfigurationState()
-
-
 class BackendTest(Struct, frozen=True):
     """A backend that has answered: what it says of itself, and how long the answer took, in seconds."""
 
@@ -408,63 +338,6 @@ class BackendTest(Struct, frozen=True):
     latency: float
     capabilities: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
-
-
-class StopParams(Struct, frozen=True):
-    """Why the runtime is to stop; with `keep_workers` running worker jobs go on behind their guards for the next runtime."""
-
-    reason: str
-    keep_workers: bool = False
-
-
-class PluginChange(Struct, frozen=True, omit_defaults=True):
-    """What a client is about to do to a distribution: `verb` is install, upgrade, remove, enable or disable.
-
-    `plugin` is the plugin's id, or the distribution's name where the id is not known yet. Versions are empty where there is none.
-    `environment` is `shared` or `own`. No job of the plugins in `hold` begins until the change has ended; `confirmed` and `typed_name` answer
-    policy as in DoParams.
-    """
-
-    verb: str
-    plugin: str
-    distribution: str = ""
-    before: str = ""
-    after: str = ""
-    environment: str = ""
-    hold: tuple[str, ...] = ()
-    confirmed: bool = False
-    typed_name: str = ""
-
-
-class PluginChangeNumber(Struct, frozen=True, omit_defaults=True):
-    """A change that has begun; it is its entry in the journal. With `now` running jobs are not waited for."""
-
-    change: int
-    now: bool = False
-
-
-class PluginChangeState(Struct, frozen=True):
-    """How a change stands: it may `proceed`, or these jobs still run."""
-
-    change: int
-    proceed: bool = False
-    running: tuple[int, ...] = ()
-
-
-class PluginChangeEnd(Struct, frozen=True, omit_defaults=True):
-    """What came of a change: done or failed."""
-
-    change: int
-    outcome: str
-    detail: str = ""
-    renewed: tuple[str, ...] = ()
-
-
-class PluginsState(Struct, frozen=True, omit_defaults=True):
-    """Every plugin as the runtime uses it now; those in `waiting` stay as they were until the jobs in their hosts have ended."""
-
-    plugins: tuple[PluginStatus, ...]
-    waiting: tuple[str, ...] = ()
 
 
 HELLO = Method("hello", HelloParams, HelloResult)
@@ -479,11 +352,6 @@ WATCH_DELTA = Method("watch.delta", Delta, Nothing)
 BACKENDS_CHANGED = Method("backends.changed", BackendsChanged, Nothing)
 BACKEND_RETRY = Method("backend.retry", AddressParams, Nothing)
 BACKEND_TEST = Method("backend.test", AddressParams, BackendTest)
-CONFIG_RELOAD = Method("config.reload", Nothing, ConfigurationState)
-PLUGIN_BEGIN = Method("plugin.begin", PluginChange, PluginChangeState)
-PLUGIN_PROCEED = Method("plugin.proceed", PluginChangeNumber, PluginChangeState)
-PLUGIN_END = Method("plugin.end", PluginChangeEnd, PluginsState)
-PLUGINS_RELOAD = Method("plugins.reload", Nothing, PluginsState)
 CATALOGUE_CHANGED = Method("catalogue.changed", Nothing, Nothing)  # notification to clients
 DO = Method("do", DoParams, DoResult)
 PARAMETERS = Method("parameters", ParametersParams, ParametersResult)
@@ -493,5 +361,3 @@ LOGS_OPEN = Method("logs.open", LogsParams, Nothing)
 LOGS_CLOSE = Method("logs.close", StreamNumber, Nothing)
 LOGS_LINES = Method("logs.lines", LogLines, Nothing)
 JOURNAL = Method("journal", JournalParams, JournalResult)
-STATUS = Method("runtime.status", Nothing, RuntimeStatus)
-STOP = Method("runtime.stop", StopParams, Nothing)

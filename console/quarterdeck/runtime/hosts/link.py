@@ -46,7 +46,8 @@ from quarterdeck_api.host_protocol import (
     OpenBackend,
 )
 from quarterdeck_api.jobs import JobSpec
-from quarterdeck_api.protocol import BackendState, HostStatus
+from quarterdeck_api.protocol import BackendState
+from quarterdeck_api.runtime_requests import HostStatus
 from quarterdeck_api.spool import RESULT_FILE
 from quarterdeck_api.wire import PROTOCOL_VERSION, Method, check_protocol
 

@@ -14,7 +14,7 @@ from quarterdeck_api.backend import Interest
 from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus
 from quarterdeck_api.errors import NotFoundError, UnreachableError, UsageError
 from quarterdeck_api.jobs import JobSpec
-from quarterdeck_api.protocol import HostStatus
+from quarterdeck_api.runtime_requests import HostStatus
 from quarterdeck_api.wire import Method
 
 __all__ = ["HostedBackend", "HostLimits", "HostSupervisor"]

@@ -25,12 +25,9 @@ from quarterdeck_api.protocol import (
     HELLO,
     LOGS_CLOSE,
     LOGS_OPEN,
-    STATUS,
-    STOP,
     WATCH_CLOSE,
     WATCH_OPEN,
     CatalogueResult,
-    ClientStatus,
     GetParams,
     GetResult,
     HelloParams,
@@ -40,6 +37,7 @@ from quarterdeck_api.protocol import (
     WatchNumber,
     WatchParams,
 )
+from quarterdeck_api.runtime_requests import STATUS, STOP, ClientStatus
 from quarterdeck_api.wire import Method, Nothing, check_protocol
 
 P = TypeVar("P")

@@ -19,10 +19,10 @@ from quarterdeck_api.protocol import (
     CATALOGUE_CHANGED,
     ENVIRONMENT_WANTED,
     BackendsChanged,
-    ClientStatus,
     EnvironmentWanted,
     HelloParams,
 )
+from quarterdeck_api.runtime_requests import ClientStatus
 from quarterdeck_api.wire import Nothing
 
 #: Requests of one client that may be under way at once.

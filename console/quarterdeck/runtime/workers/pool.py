@@ -18,7 +18,7 @@ from quarterdeck_api.catalogue import JobTypeInfo, PluginStatus
 from quarterdeck_api.errors import ErrorReport, QuarterdeckError, UnreachableError
 from quarterdeck_api.host_protocol import Ask, JobCheckpoint, JobNumber, JobProgress
 from quarterdeck_api.jobs import JobSpec
-from quarterdeck_api.protocol import WorkerStatus
+from quarterdeck_api.runtime_requests import WorkerStatus
 from quarterdeck_api.spool import RESULT_FILE
 from quarterdeck_api.worker_protocol import JobAnswer, JobAsk
 
