@@ -1,11 +1,11 @@
-"""One plugin's host across restarts: what it has open, what runs in it, and what the runtime is told of both."""
+"""One plugin's host across restarts: what it has open, and what the runtime is told of it."""
 
 import asyncio
 import contextlib
 import os
-from pathlib import Path
 from typing import Any, TypeVar
 
+from quarterdeck.runtime.hosts.hosted_jobs import HostedJobs
 from quarterdeck.runtime.hosts.log import RotatingLog
 from quarterdeck.runtime.hosts.process import HostProcess
 from quarterdeck.runtime.hosts.restarts import CrashHistory
@@ -14,7 +14,6 @@ from quarterdeck_api.backend import Interest
 from quarterdeck_api.catalogue import PluginStatus
 from quarterdeck_api.errors import (
     CallTimeoutError,
-    ErrorReport,
     ProtocolError,
     QuarterdeckError,
     UnreachableError,
@@ -29,11 +28,6 @@ from quarterdeck_api.host_protocol import (
     CONFIGURE,
     CREDIT,
     HEARTBEAT,
-    JOB_CANCEL,
-    JOB_CHECKPOINT,
-    JOB_ENDED,
-    JOB_PROGRESS,
-    JOB_START,
     BackendName,
     BackendReport,
     ChangesParams,
@@ -41,14 +35,11 @@ from quarterdeck_api.host_protocol import (
     Heartbeat,
     HostConfiguration,
     InterestParams,
-    JobEnded,
-    JobNumber,
     OpenBackend,
 )
 from quarterdeck_api.jobs import JobSpec
 from quarterdeck_api.protocol import BackendState
 from quarterdeck_api.runtime_requests import HostStatus
-from quarterdeck_api.spool import RESULT_FILE
 from quarterdeck_api.wire import PROTOCOL_VERSION, Method, check_protocol
 
 P = TypeVar("P")
@@ -67,7 +58,7 @@ class HostLink:
         self._tools = tools
         self._interests: dict[str, Interest] = {}
         self._opened: set[str] = set()
-        self._jobs: dict[tuple[int, int], JobSpec] = {}
+        self._jobs = HostedJobs(tools.events)
         self._crashes = CrashHistory(tools.rng)
         self._log = RotatingLog(host_log_path(tools.log_folder, plugin.id))
         self._process: HostProcess | None = None
@@ -198,23 +189,11 @@ class HostLink:
 
     async def start_job(self, spec: JobSpec) -> None:
         """Starts an attempt; raises UnreachableError when the host did not take it."""
-        process = self._ready_process()
-        number = (spec.job, spec.token)
-        self._jobs[number] = spec
-        try:
-            await process.peer.call(JOB_START, spec, self._tools.limits.call_timeout)
-        except QuarterdeckError as error:
-            if self._jobs.pop(number, None) is None:
-                return  # It was told as lost already: the attempt has begun, and has ended.
-            process.peer.notify(JOB_CANCEL, JobNumber(*number))
-            raise UnreachableError(f"job {spec.job} could not be started: {error.message}", error.remedy) from error
+        await self._jobs.start(self._ready_process().peer, spec, self._tools.limits.call_timeout)
 
     def cancel_job(self, job: int, token: int) -> bool:
         """Asks an attempt to end; False when it is not one of this host's."""
-        if (job, token) not in self._jobs or self._process is None:
-            return False
-        self._process.peer.notify(JOB_CANCEL, JobNumber(job, token))
-        return True
+        return self._process is not None and self._jobs.cancel(self._process.peer, job, token)
 
     def _ready_process(self) -> HostProcess:
         if self._process is None or not self.ready:
@@ -283,9 +262,7 @@ class HostLink:
         peer.on_notification(CHANGES, self._on_changes)
         peer.on_notification(BACKEND_REPORT, self._on_report)
         peer.on_notification(HEARTBEAT, self._on_heartbeat)
-        peer.on_notification(JOB_PROGRESS, self._tools.events.on_progress)
-        peer.on_notification(JOB_CHECKPOINT, self._tools.events.on_checkpoint)
-        peer.on_notification(JOB_ENDED, self._on_job_ended)
+        self._jobs.register(peer)
         self._tools.routes.register(self.plugin.id, peer)
 
     async def _prepare(self, process: HostProcess) -> None:
@@ -363,18 +340,6 @@ class HostLink:
         self._silence = 0.0
         self._heartbeat = heartbeat
 
-    def _on_job_ended(self, ended: JobEnded) -> None:
-        spec = self._jobs.pop((ended.job, ended.token), None)
-        if spec is None:
-            return
-        if (Path(spec.spool_folder) / RESULT_FILE).exists():
-            self._tools.events.on_ended(ended.job, ended.token)
-        else:
-            message = f"job {spec.job} ended, but its result could not be stored in {spec.spool_folder}"
-            report = ErrorReport("lost", message, "make room, then retry the job", spec.address)
-            self._tools.events.on_lost(ended.job, ended.token, report)
-        self._tools.events.on_free()
-
     def _on_fault(self, method: str, fault: BaseException) -> None:
         """A message that could not be used: the host's mistake ends it, any other is the runtime's own and is only logged."""
         self._log.say(f"{method}: {type(fault).__name__}: {fault}")
@@ -385,10 +350,7 @@ class HostLink:
         """Tells that the host is gone: every backend, and every running job once."""
         for name in self.backends:
             self._set_state(name, state, reason, remedy)
-        lost, self._jobs = self._jobs, {}
-        for spec in lost.values():
-            report = ErrorReport("lost", f"job {spec.job} was lost: {reason}", "it is tried again", spec.address)
-            self._tools.events.on_lost(spec.job, spec.token, report)
+        self._jobs.lose(reason)
 
     def _set_state(self, name: str, state: str, reason: str = "", remedy: str = "") -> None:
         backend = self.backends.get(name)
