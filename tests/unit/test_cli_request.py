@@ -8,6 +8,7 @@ import pytest
 from quarterdeck.cli.request import find_action, help_lines, read_words
 from quarterdeck_api.catalogue import ActionInfo, Catalogue, PluginInfo, PluginPhase, PluginStatus
 from quarterdeck_api.errors import UsageError
+from quarterdeck_api.fields import only_with
 from quarterdeck_api.parameters import fields
 from quarterdeck_api.protocol import BackendState, CatalogueResult
 
@@ -113,3 +114,23 @@ def test_help_shows_every_parameter_and_own_setting() -> None:
     assert "--time-zone" in text and "integer from 1 [default 12]" in text and "[required]" in text
     assert "--set seasonal_order=…" in text
     assert "name its address" in "\n".join(help_lines(action("model.forecast", own_parameters=True)))
+
+
+def test_help_shows_the_settings_that_come_with_what_was_typed() -> None:
+    own = {
+        "type": "object",
+        "properties": {
+            "arima.d": {"type": "integer", "default": 0, **only_with("horizon", "1", "2")},
+            "stl.sp": {"type": "integer", "default": 1, **only_with("horizon", "2")},
+            "seed": {"type": "integer", "default": 0},
+        },
+    }
+
+    def shown(*words: str) -> str:
+        return "\n".join(help_lines(action("model.forecast", own_parameters=True), own, words))
+
+    assert "--set seed" in shown() and "--set arima.d" not in shown()
+    assert "2 more come with other values of --horizon" in shown() and "as in --horizon 1" in shown()
+    assert "--set arima.d" in shown("x/model/y", "--horizon", "1") and "--set stl.sp" not in shown("--horizon", "1")
+    assert "1 more" in shown("--horizon=1")
+    assert "--set stl.sp" in shown("--horizon=2, 3") and "more come" not in shown("--horizon=2,3")

@@ -125,7 +125,7 @@ def _help(session: Session, info: ActionInfo, words: tuple[str, ...]) -> list[st
     if info.own_parameters and addresses:
         session.await_backends([Address.parse(addresses[0])])
         own = session.call(PARAMETERS, ParametersParams(info.id, addresses[0])).settings
-    return help_lines(info, own)
+    return help_lines(info, own, words)
 
 
 def _confirmed(request: DoParams, info: ActionInfo) -> DoParams:

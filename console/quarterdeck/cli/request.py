@@ -1,14 +1,16 @@
 """A `do` command line read against what the action takes: pure, and the same for every action."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from quarterdeck_api.catalogue import ActionInfo
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.parameter_values import describe_type, format_value, parse_text
-from quarterdeck_api.parameters import Field, FieldType, field_named, fields
+from quarterdeck_api.parameters import Condition, Field, FieldType, field_named, fields
 from quarterdeck_api.protocol import CatalogueResult
 from quarterdeck_api.resources import CORE
 
@@ -75,18 +77,40 @@ def read_words(words: Sequence[str], known: Sequence[Field], folder: Path) -> Sa
     return Said(tuple(addresses), parameters)
 
 
-def help_lines(action: ActionInfo, own: Mapping[str, Any] | None = None) -> list[str]:
-    """What an action does and takes, a line for each parameter and each `--set` key."""
+def help_lines(action: ActionInfo, own: Mapping[str, Any] | None = None, words: Sequence[str] = ()) -> list[str]:
+    """What an action does and takes, a line for each parameter and each `--set` key that means something beside the words typed."""
     target = "" if action.standalone else f" ADDRESS{'…' if action.bulk else ''}"
     lines = [f"Usage: quarterdeck do {action.id}{target} [OPTIONS]", "", f"  {action.title}. {action.summary}".rstrip()]
     parameters = fields(action.parameters)
     if parameters:
         lines += ["", "Parameters:", *_field_lines(parameters, "--{}")]
     if own is not None:
-        lines += ["", "Settings of the resource:", *_field_lines(fields(dict(own)), "--set {}=…")]
+        known = fields(dict(own))
+        hidden = [each.only_with for each in known if each.only_with and not _holds(each.only_with, words)]
+        shown = [each for each in known if each.only_with not in hidden]
+        lines += ["", "Settings of the resource:", *_field_lines(shown, "--set {}=…")]
+        for parameter, count in Counter(each.parameter for each in hidden).items():
+            option = _option(parameter)
+            word = next(each.words[0] for each in hidden if each.parameter == parameter)
+            lines.append(
+                f"  {count} more come with other values of {option}: write it before --help, as in {option} {word}"
+            )
     elif action.own_parameters:
         lines += ["", "The resource has settings of its own (--set KEY=VALUE): name its address to see them."]
     return lines
+
+
+def _holds(condition: Condition, words: Sequence[str]) -> bool:
+    """Whether a condition holds beside the words typed."""
+    option = _option(condition.parameter)
+    joined = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    return any(
+        condition.holds(text) for text in [*joined, *(after for word, after in pairwise(words) if word == option)]
+    )
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.replace('_', '-')}"
 
 
 def option_help(known: Sequence[Field]) -> list[str]:

@@ -83,8 +83,7 @@ class FormModel:
         if wanted is None:
             return True
         other = next((each for each in self.fields if not each.own and each.field.name == wanted.parameter), None)
-        said = [word.strip() for word in other.text.split(",")] if other is not None else []
-        return not set(wanted.words).isdisjoint(said)
+        return other is not None and wanted.holds(other.text)
 
     def set_text(self, index: int, text: str) -> None:
         """What stands in a field now; checks it."""

@@ -33,6 +33,10 @@ class Condition(Struct, frozen=True):
     parameter: str
     words: tuple[str, ...]
 
+    def holds(self, text: str) -> bool:
+        """Whether one of the words is in the parameter's text, a list being written with commas."""
+        return not set(self.words).isdisjoint(word.strip() for word in text.split(","))
+
 
 class Field(Struct, frozen=True, omit_defaults=True):
     """One parameter, as a form or an option needs it.
