@@ -93,7 +93,7 @@ class FakeDataNode:
         return TSStatus(SUCCESS)
 
     def closeSession(self, req: Any) -> TSStatus:
-        return TSStatus(SUCCESS)
+        return self._status(self._scripted("closeSession"))
 
     def closeOperation(self, req: Any) -> TSStatus:
         return TSStatus(SUCCESS)

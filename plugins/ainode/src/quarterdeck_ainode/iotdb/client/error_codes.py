@@ -24,8 +24,11 @@ class CodeMeaning(Struct, frozen=True):
     remedy: str
 
 
-#: Logins that the server refused: trying again locks the user.
-LOGIN_REFUSED = frozenset({801, 822})
+#: Logins that the server refused; trying again after 801 locks the user.
+LOGIN_REFUSED = frozenset({801, 804, 822})
+
+#: A statement that the server does not know in this dialect, or not at all.
+NOT_UNDERSTOOD = frozenset({700, 701})
 
 #: An AINode that does not answer, or no AINode at all: whoever knows that there is one may ask again.
 AINODE_AWAY = frozenset({1011, 1013})
@@ -61,6 +64,7 @@ SERVER_CODES = (
     CodeMeaning(800, "not logged in", "try again: the session was ended by the server"),
     CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),
     CodeMeaning(803, "not permitted", "ask an administrator for the privilege that the text names"),
+    CodeMeaning(804, "no such user", "correct the user of the backend"),
     CodeMeaning(822, "user is locked", "wait some minutes, or have an administrator unlock the user"),
     CodeMeaning(1011, "AINode not reached", _NO_AINODE),
     CodeMeaning(1013, "no AINode", _NO_AINODE),

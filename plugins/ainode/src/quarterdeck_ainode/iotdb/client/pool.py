@@ -8,7 +8,7 @@ because servers lock users after some of them.
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from quarterdeck_ainode.iotdb.client.connection import Connection
@@ -55,7 +55,7 @@ class SessionPool:
         self._idle: dict[_Key, list[tuple[float, IotdbSession]]] = {}
         self._taken: Counter[Purpose] = Counter()
         self._busy: set[IotdbSession | Connection] = set()
-        self._refusal: IotdbError | None = None
+        self._refusal: tuple[str, str, str, int] | None = None
         self._refusals = 0
         self._next_login = 0.0
         self._closed = False
@@ -91,8 +91,7 @@ class SessionPool:
             old = [session for waiting in self._idle.values() for since, session in waiting if since < limit]
             for key, waiting in self._idle.items():
                 self._idle[key] = [(since, session) for since, session in waiting if since >= limit]
-        for session in old:
-            session.close()
+        _close(old)
 
     def close(self) -> None:
         """Ends all sessions; calls that wait for an answer fail at once."""
@@ -104,8 +103,7 @@ class SessionPool:
             self._changed.notify_all()
         for each in busy:
             each.interrupt()
-        for session in idle:
-            session.close()
+        _close(idle)
 
     def _admit(self, purpose: Purpose) -> None:
         """Waits until one more session may be used for this purpose."""
@@ -126,7 +124,7 @@ class SessionPool:
     def _leave(self, purpose: Purpose) -> None:
         with self._changed:
             self._taken[purpose] -= 1
-            self._changed.notify()
+            self._changed.notify_all()  # Each purpose is waited for by others: a single one that is woken may be of another.
 
     def _idle_one(self, purpose: Purpose, dialect: Dialect) -> IotdbSession | None:
         self.sweep()
@@ -149,7 +147,8 @@ class SessionPool:
         """A new session with the first endpoint that answers."""
         with self._changed:
             if self._refusal and self._clock() < self._next_login:
-                raise self._refusal
+                # A new one each time: one that is raised again and again keeps all the frames that it has passed.
+                raise IotdbError(*self._refusal)
         # What somebody waits for tries everything now; what asks again and again leaves in peace what has just failed.
         candidates = self._endpoints.to_try(patient=purpose is Purpose.MONITORING)
         failures: list[QuarterdeckError] = []
@@ -210,7 +209,7 @@ class SessionPool:
             pause = min(_LOGIN_PAUSE * 2 ** min(self._refusals, 6), _LONGEST_LOGIN_PAUSE)
             self._refusals += 1
             self._next_login = self._clock() + pause
-            self._refusal = IotdbError(
+            self._refusal = (
                 f"{error.message} (not tried again for {pause:g} s, because servers lock users after some failures)",
                 "correct user and password of the backend; `quarterdeck backend test` tries at once",
                 error.address,
@@ -226,6 +225,16 @@ class SessionPool:
             keep = not (self._closed or session.broken or spent)
             if keep:
                 self._idle.setdefault((purpose, dialect), []).append((now, session))
-            self._changed.notify()
+            self._changed.notify_all()
         if not keep:
             session.close()
+
+
+def _close(sessions: Sequence[IotdbSession]) -> None:
+    """Logs out of each and closes it; a server that did not answer the first time is not waited for again."""
+    silent: set[Endpoint] = set()
+    for session in sessions:
+        if session.endpoint in silent:
+            session.broken = True
+        if not session.close():
+            silent.add(session.endpoint)

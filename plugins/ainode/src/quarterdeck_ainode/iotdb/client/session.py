@@ -159,13 +159,16 @@ class IotdbSession:
         """Lets whoever waits in this session fail now; may be called from any thread."""
         self._connection.interrupt()
 
-    def close(self, timeout: float = 1.0) -> None:
-        """Logs out when the connection still works; whatever fails at that does not matter any more."""
+    def close(self, timeout: float = 1.0) -> bool:
+        """Logs out when the connection still works; whatever fails at that does not matter any more. Says whether the server answered."""
+        answered = False
         if not self.broken:
             with contextlib.suppress(QuarterdeckError):
                 self._call("closeSession", calls.TSCloseSessionReq(self._session_id), timeout)
+                answered = True
         self.broken = True
         self._connection.close()
+        return answered
 
     def _log_in(self, settings: IotdbSettings, dialect: Dialect) -> None:
         answer = self._call(
