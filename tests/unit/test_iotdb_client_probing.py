@@ -9,13 +9,14 @@ import pytest
 from fake_datanode import Answer, FakeDataNode, result, texts
 from quarterdeck_ainode.iotdb.capabilities import Feature
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.error_codes import Numbering
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.mirrored.looking import Looking
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
-from quarterdeck_api.errors import UnreachableError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.resources import Resource
 
 
@@ -88,6 +89,28 @@ def test_an_ainode_that_hangs_hides_nothing_else(node: FakeDataNode, client: Iot
     assert not found.reason(Feature.MODELS) and not found.reason(Feature.QUERIES)
     assert found.user == "e`ve" and "SHOW AINODES" in node.statements
     assert "SHOW AI_DEVICES" not in node.statements  # It would last as long again.
+
+
+@pytest.mark.parametrize("answer", [Answer.HANG, (301, "Too many")])
+def test_a_table_dialect_that_does_not_answer_now_is_not_taken_for_none(
+    node: FakeDataNode, client: IotdbClient, answer: object
+) -> None:
+    prober = Prober(client, Clock())
+    known = prober.capabilities()
+    assert Dialect.TABLE in known.dialects
+    replies = iter([about("2.0.10"), answer])
+
+    def version() -> object:
+        found = next(replies)
+        return found() if callable(found) else found
+
+    node.on("SHOW VERSION", version)
+    with pytest.raises(QuarterdeckError):
+        prober.capabilities(again=True)
+    assert prober.while_watched() is known
+    replies = iter([about("2.0.10"), (700, "mismatched input")])
+    lacking = prober.capabilities(again=True)
+    assert lacking.dialects == (Dialect.TREE,) and "table dialect" in lacking.reason(Feature.TABLE_FORECAST)
 
 
 def test_a_test_of_the_backend_logs_in_even_after_a_refusal(node: FakeDataNode, client: IotdbClient) -> None:

@@ -9,6 +9,7 @@ from enum import Enum
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION, NOT_UNDERSTOOD
 from quarterdeck_ainode.iotdb.versions import VersionFacts, recognise
 
 
@@ -126,9 +127,6 @@ _OPERATING = (
 )
 _ABOUT_MODELS = (Feature.CREATE_MODEL, Feature.DROP_MODEL, Feature.LOAD_MODEL)
 
-_NOT_PERMITTED = 803
-_NOT_UNDERSTOOD = (700, 701)
-
 
 def capabilities_of(answers: Answers) -> Capabilities:
     """What the answers mean."""
@@ -150,7 +148,7 @@ def capabilities_of(answers: Answers) -> Capabilities:
         notices.append("the table dialect is not answered: only the tree dialect is used")
     if answers.ainode is False:
         notices.append("no AINode is registered: models cannot be used until one is started (node.start-ainode)")
-    denied = [feature.value for feature, reply in answers.replies.items() if reply.status == _NOT_PERMITTED]
+    denied = [feature.value for feature, reply in answers.replies.items() if reply.status == NO_PERMISSION]
     if denied:
         notices.append(f"user {answers.user} may not see {', '.join(denied)}: ask for the privilege {facts.privilege}")
     return Capabilities(
@@ -206,9 +204,9 @@ def _by_replies(facts: VersionFacts, answers: Answers) -> dict[Feature, str]:
     """What the server refused to show; that no AINode answers is no lack."""
     found: dict[Feature, str] = {}
     for feature, reply in answers.replies.items():
-        if reply.status == _NOT_PERMITTED:
+        if reply.status == NO_PERMISSION:
             found[feature] = _not_permitted(answers.user, facts.privilege, feature)
-        elif reply.status in _NOT_UNDERSTOOD:
+        elif reply.status in NOT_UNDERSTOOD:
             found[feature] = f"{facts.title} does not know the statement for {feature.value}"
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from quarterdeck_ainode.iotdb.capabilities import Answers, Capabilities, Feature, Privileges, Reply, capabilities_of
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.error_codes import LOGIN_REFUSED
+from quarterdeck_ainode.iotdb.client.error_codes import LOGIN_REFUSED, NOT_UNDERSTOOD
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.versions import recognise
@@ -46,7 +46,7 @@ class Prober:
         self._of_connection = -1
 
     def capabilities(self, *, again: bool = False) -> Capabilities:
-        """What the cluster can do, at most some minutes old; raises UnreachableError, and IotdbError for a refused login."""
+        """What the cluster can do, at most some minutes old; raises UnreachableError, and IotdbError when the server refuses to say its version."""
         connection, now = self._client.reconnects, self._clock()
         with self._lock:
             found = self._found
@@ -83,12 +83,12 @@ class Prober:
         [about, *_] = self._client.rows("SHOW VERSION").texts()
         version, build = about.get("version", ""), about.get("buildinfo", "")
         self._client.number_errors(recognise(version, build).facts.numbering)
-        table, _ = self._reply("SHOW VERSION", Dialect.TABLE)
+        table = self._answers_tables()
         user = self._user()
         replies = {
             feature: self._reply(statement, dialect)[0]
             for feature, statement, dialect in _QUESTIONS
-            if dialect is Dialect.TREE or table.status == 0
+            if dialect is Dialect.TREE or table
         }
         devices = None
         for feature, statement in _AINODE_QUESTIONS:
@@ -103,14 +103,24 @@ class Prober:
             replies,
             Privileges(
                 self._privileges(user, Dialect.TREE),
-                self._privileges(user, Dialect.TABLE) if table.status == 0 else None,
+                self._privileges(user, Dialect.TABLE) if table else None,
             ),
             self._functions(Dialect.TREE),
-            self._functions(Dialect.TABLE) if table.status == 0 else None,
+            self._functions(Dialect.TABLE) if table else None,
             devices.columns if devices else (),
-            table.status == 0,
+            table,
             bool(nodes.values) if nodes else None,
         )
+
+    def _answers_tables(self) -> bool:
+        """Whether the server has the table dialect; one that only does not answer now is not taken for one that has not."""
+        try:
+            self._client.rows("SHOW VERSION", dialect=Dialect.TABLE)
+        except IotdbError as error:
+            if error.status not in NOT_UNDERSTOOD:
+                raise
+            return False
+        return True
 
     def _reply(self, statement: str, dialect: Dialect) -> tuple[Reply, Rows | None]:
         """How a statement is answered; only a cluster that is away or refuses the user is an error."""

@@ -44,6 +44,11 @@ def path_nodes(written: str) -> tuple[str, ...]:
     return tuple(_NODES.findall(path(written)))
 
 
+def in_tree(name: str) -> bool:
+    """Whether a database, a device or a series of that name is one of the tree: below `root`, which itself is none."""
+    return name.startswith("root.")
+
+
 def device_of(series: str) -> str:
     """The path above a series' last name."""
     return ".".join(path_nodes(series)[:-1])

@@ -17,14 +17,16 @@ from quarterdeck_ainode.iotdb.browsed.table_lists import (
     TableSource,
     column_resources,
     columns_of,
+    require_tags,
 )
 from quarterdeck_ainode.iotdb.browsed.table_names import parse_table, parse_table_device
 from quarterdeck_ainode.iotdb.browsed.tree_lists import DeviceSource, SeriesSource
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.declared_kinds import KINDS
+from quarterdeck_ainode.iotdb.quoting import in_tree
 from quarterdeck_api.browsing import BrowseRequest, Page, ResourceMaker
 from quarterdeck_api.catalogue import Column
-from quarterdeck_api.errors import NotFoundError, UnsupportedError, UsageError
+from quarterdeck_api.errors import UnsupportedError, UsageError
 from quarterdeck_api.filters import Filter, TermKind
 from quarterdeck_api.resources import Address, Resource
 
@@ -93,33 +95,34 @@ class Browsing:
                 raise UnsupportedError(f"{parent.name} has no tags to tell devices by", "see its series")
             devices = TableDeviceSource(self._lister(make), table, tags)
             return [devices], not narrowing.filter.terms
-        below = parent.name if parent is not None and parent.kind == "database" else _ROOT
-        if not _in_tree(below):
+        database = parent.name if parent is not None and parent.kind == "database" else ""
+        if database and not in_tree(database):
             raise UnsupportedError(
-                f"{below} is a database of tables, which has no devices of its own", "see its tables, and their devices"
+                f"{database} is a database of tables, which has no devices of its own",
+                "see its tables, and their devices",
             )
-        source = DeviceSource(self._lister(make), below, narrowing.word)
+        source = DeviceSource(self._lister(make), database or _ROOT, narrowing.word)
         return [source], not narrowing.more
 
     def _tables(self, make: ResourceMaker, parent: Address | None, narrowing: Narrowing) -> tuple[list[Source], bool]:
         database = parent.name if parent is not None and parent.kind == "database" else ""
-        if database and _in_tree(database):
+        if database and in_tree(database):
             raise UnsupportedError(f"{database} is a database of the tree, which has no tables", "see its devices")
         source = TableSource(self._lister(make), database, narrowing.word)
         return [source], not narrowing.more
 
     def _series(self, make: ResourceMaker, parent: Address | None, narrowing: Narrowing) -> tuple[list[Source], bool]:
-        def in_tree(pattern: str) -> Source:
+        def of_tree(pattern: str) -> Source:
             return SeriesSource(self._lister(make), pattern, narrowing.word)
 
-        def in_tables(database: str) -> Source:
+        def of_tables(database: str) -> Source:
             return ColumnSource(self._lister(make), database, narrowing.word)
 
         match parent.kind if parent is not None else "", parent.name if parent is not None else "":
-            case "device", name if _in_tree(name):
-                return [in_tree(f"{quoting.path(name)}.*")], not narrowing.more
-            case "database", name if _in_tree(name):
-                return [in_tree(f"{quoting.path(name)}.**")], not narrowing.more
+            case "device", name if in_tree(name):
+                return [of_tree(f"{quoting.path(name)}.*")], not narrowing.more
+            case "database", name if in_tree(name):
+                return [of_tree(f"{quoting.path(name)}.**")], not narrowing.more
             case "device", name:
                 device = parse_table_device(name)
                 found = self._columns(make, device.table.name, device.tags, narrowing.filter)
@@ -127,9 +130,9 @@ class Browsing:
             case "table", name:
                 return [ListSource(self._tagged(make, name, narrowing))], True
             case (("" | "node"), _):
-                return [in_tree(f"{_ROOT}.**"), in_tables("")], not narrowing.more
+                return [of_tree(f"{_ROOT}.**"), of_tables("")], not narrowing.more
             case "database", name:
-                return [in_tables(name)], not narrowing.more
+                return [of_tables(name)], not narrowing.more
             case kind, name:
                 raise UsageError(f"no series are below a {kind}", f"look below a device or a table, not below {name}")
 
@@ -151,10 +154,7 @@ class Browsing:
     ) -> list[Resource]:
         table = parse_table(name)
         columns = columns_of(self._client, table)
-        known = {each.name for each in columns if each.category == "TAG"}
-        for tag, _ in tags:
-            if tag not in known:
-                raise NotFoundError(f"table {name} has no tag {tag!r}", f"its tags are: {', '.join(sorted(known))}")
+        require_tags(columns, table, [tag for tag, _ in tags])
         measured = [each for each in columns if each.category == "FIELD"]
         found = column_resources(self._client, make, self._backend, table, measured, tags)
         return [each for each in found if wanted.matches(each, _columns("series"))]
@@ -162,7 +162,3 @@ class Browsing:
 
 def _columns(kind: str) -> tuple[Column, ...]:
     return next(each.columns for each in KINDS if each.id == kind)
-
-
-def _in_tree(name: str) -> bool:
-    return name == _ROOT or name.startswith(f"{_ROOT}.")

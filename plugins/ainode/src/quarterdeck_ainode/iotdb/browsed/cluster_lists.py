@@ -5,16 +5,20 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from quarterdeck_ainode.iotdb import quoting
 from quarterdeck_ainode.iotdb.browsed.schema_statements import SYSTEM_DATABASE
 from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_text
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION, NOT_UNDERSTOOD
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.operations.configuration_entries import read_entries
 from quarterdeck_api.browsing import ResourceMaker
 from quarterdeck_api.resources import Health, Resource
 
 _SIZES = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3, "tb": 1024**4, "bytes": 1}
+
+_TTL = "ttl(ms)"
 
 _REGION_HEALTH = {"running": Health.OK, "unknown": Health.FAILED, "readonly": Health.DEGRADED}
 
@@ -51,13 +55,39 @@ def database_resources(client: IotdbClient, make: ResourceMaker) -> list[Resourc
     found: list[Resource] = []
     for dialect in Dialect:
         try:
-            rows = client.rows("SHOW DATABASES DETAILS", dialect=dialect)
-        except IotdbError:
-            if dialect is Dialect.TREE:
+            rows = read_databases(client, dialect)
+        except IotdbError as error:
+            if dialect is Dialect.TREE or error.status not in NOT_UNDERSTOOD:
                 raise
             continue  # A server without the table dialect has no such databases.
-        found.extend(_database(make, dialect, row) for row in rows.texts() if row["database"] != SYSTEM_DATABASE)
+        found.extend(_database(make, dialect, row) for row in rows if row["database"] != SYSTEM_DATABASE)
     return found
+
+
+def read_databases(client: IotdbClient, dialect: Dialect) -> list[Mapping[str, str]]:
+    """The rows of SHOW DATABASES DETAILS, with the time to live also where the server keeps it apart."""
+    rows = client.rows("SHOW DATABASES DETAILS", dialect=dialect)
+    if dialect is Dialect.TABLE or any(each.lower() == _TTL for each in rows.columns):
+        return list(rows.texts())
+    limits = _time_limits(client)
+    return [{**row, _TTL: ttl_of(row["database"], limits)} for row in rows.texts()]
+
+
+def ttl_of(path: str, limits: Mapping[str, str]) -> str:
+    """The time to live of what is below a path of the tree: that of the nearest pattern `X.**`, as the server writes it; empty when not told."""
+    nodes = quoting.path_nodes(path)
+    above = (".".join(nodes[:length]) for length in range(len(nodes), 0, -1))
+    return next((limits[f"{each}.**"] for each in above if f"{each}.**" in limits), "")
+
+
+def _time_limits(client: IotdbClient) -> dict[str, str]:
+    """By pattern; empty where the server or the user's privileges do not tell them."""
+    try:
+        return {row["device"]: row[_TTL] for row in client.rows("SHOW ALL TTL").texts()}
+    except IotdbError as error:
+        if error.status not in (*NOT_UNDERSTOOD, NO_PERMISSION):
+            raise
+        return {}
 
 
 def read_regions(client: IotdbClient) -> list[Region]:
@@ -95,6 +125,11 @@ def region_resource(make: ResourceMaker, region: Region, node: int | None = None
         },
         health=_region_health(region).value,
         state=shown.status,
+        reason=", ".join(
+            f"its copy on DataNode {each.node} is {each.status}"
+            for each in region.replicas
+            if each.status.lower() != "running"
+        ),
     )
 
 
@@ -135,7 +170,7 @@ def _database(make: ResourceMaker, dialect: Dialect, row: Mapping[str, str]) -> 
         row["database"],
         cells={
             "model": dialect.value,
-            "ttl": ttl_text(row.get("ttl(ms)", "")),
+            "ttl": ttl_text(row.get(_TTL, "")),
             "schema_replicas": _whole(row.get("schemareplicationfactor", "")),
             "data_replicas": _whole(row.get("datareplicationfactor", "")),
             "schema_regions": _whole(row.get("schemaregiongroupnum", "")),

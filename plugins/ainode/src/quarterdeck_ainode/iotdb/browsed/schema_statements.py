@@ -97,9 +97,9 @@ def latest_column_rows(database: str, table: str, column: str, tags: Sequence[tu
     return f"SELECT time, {name} FROM {_table(database, table)}{_tagged(tags)} ORDER BY time DESC LIMIT {limit}"
 
 
-def table_devices(database: str, table: str, limit: int, offset: int) -> str:
-    """The tags (and attributes) of each device of a table."""
-    return f"SHOW DEVICES FROM {_table(database, table)} LIMIT {limit} OFFSET {offset}"
+def table_devices(database: str, table: str, limit: int, offset: int, tags: Sequence[tuple[str, str]] = ()) -> str:
+    """The tags (and attributes) of each device of a table, or of those with these tags."""
+    return f"SHOW DEVICES FROM {_table(database, table)}{_tagged(tags)} LIMIT {limit} OFFSET {offset}"
 
 
 def count_table_devices(database: str, table: str) -> str:

@@ -129,6 +129,16 @@ def columns_of(client: IotdbClient, table: TableName) -> tuple[TableColumn, ...]
     )
 
 
+def require_tags(columns: Sequence[TableColumn], table: TableName, tags: Sequence[str], address: str = "") -> None:
+    """Raises NotFoundError for a tag that the table has not."""
+    known = [each.name for each in columns if each.category == "TAG"]
+    unknown = [tag for tag in tags if tag.lower() not in {each.lower() for each in known}]
+    if unknown:
+        raise NotFoundError(
+            f"table {table.name} has no tag {unknown[0]!r}", f"its tags are: {', '.join(known) or 'none'}", address
+        )
+
+
 def column_resources(
     client: IotdbClient,
     make: ResourceMaker,

@@ -30,6 +30,9 @@ LOGIN_REFUSED = frozenset({801, 804, 822})
 #: A statement that the server does not know in this dialect, or not at all.
 NOT_UNDERSTOOD = frozenset({700, 701})
 
+#: A statement that the user may not make.
+NO_PERMISSION = 803
+
 #: An AINode that does not answer, or no AINode at all: whoever knows that there is one may ask again.
 AINODE_AWAY = frozenset({1011, 1013})
 
@@ -63,7 +66,7 @@ SERVER_CODES = (
     CodeMeaning(720, "query timed out", "the server ends queries after 60 s: use a shorter window, or a faster model"),
     CodeMeaning(800, "not logged in", "try again: the session was ended by the server"),
     CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),
-    CodeMeaning(803, "not permitted", "ask an administrator for the privilege that the text names"),
+    CodeMeaning(NO_PERMISSION, "not permitted", "ask an administrator for the privilege that the text names"),
     CodeMeaning(804, "no such user", "correct the user of the backend"),
     CodeMeaning(822, "user is locked", "wait some minutes, or have an administrator unlock the user"),
     CodeMeaning(1011, "AINode not reached", _NO_AINODE),

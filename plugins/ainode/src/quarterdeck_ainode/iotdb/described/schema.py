@@ -2,60 +2,63 @@
 
 from quarterdeck_ainode.iotdb import quoting
 from quarterdeck_ainode.iotdb.browsed import schema_statements
-from quarterdeck_ainode.iotdb.browsed.cluster_lists import read_regions
+from quarterdeck_ainode.iotdb.browsed.cluster_lists import read_databases, read_regions
 from quarterdeck_ainode.iotdb.browsed.counting import counted
 from quarterdeck_ainode.iotdb.browsed.series_statistics import column_extents, tree_extents
-from quarterdeck_ainode.iotdb.browsed.table_lists import columns_of
-from quarterdeck_ainode.iotdb.browsed.table_names import TableName, parse_table, parse_table_device
-from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_text
+from quarterdeck_ainode.iotdb.browsed.table_lists import columns_of, require_tags
+from quarterdeck_ainode.iotdb.browsed.table_names import TableDevice, TableName, parse_table, parse_table_device
+from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_fact, ttl_text
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.described.time_text import time_text
 from quarterdeck_ainode.iotdb.operations.configuration_entries import read_entries
+from quarterdeck_ainode.iotdb.quoting import in_tree
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Cell
 
-_SERIES_SHOWN = 50
+#: Series, tables and columns with values that a page shows.
+_MOST_SHOWN = 50
 _COUNTING_SECONDS = 3.0
+_UNSEEN = ", or its user may not see it"
 
 
 def describe_database(client: IotdbClient, address: str, name: str) -> Document:
     """A database of either data model with its regions."""
-    dialect = Dialect.TREE if name == "root" or name.startswith("root.") else Dialect.TABLE
-    rows = [row for row in client.rows("SHOW DATABASES DETAILS", dialect=dialect).texts() if row["database"] == name]
-    if not rows:
-        raise NotFoundError(f"there is no database {name}", "see `quarterdeck get database`", address)
-    row = rows[0]
+    dialect = Dialect.TREE if in_tree(name) else Dialect.TABLE
+    row = next((each for each in read_databases(client, dialect) if each["database"] == name), None)
+    if row is None:
+        raise NotFoundError(f"there is no database {name}{_UNSEEN}", "see `quarterdeck get database`", address)
     facts = [
         Fact("Data model", dialect.value),
-        Fact("Time to live", ttl_text(row.get("ttl(ms)", "")) or "no limit"),
+        Fact("Time to live", ttl_fact(row.get("ttl(ms)", ""))),
         Fact("Copies of data", row.get("datareplicationfactor")),
         Fact("Copies of schema", row.get("schemareplicationfactor")),
         Fact("Time partition", ttl_text(row.get("timepartitioninterval", ""))),
     ]
+    tables: list[Block] = []
     if dialect is Dialect.TREE:
         below = f"{quoting.path(name)}.**"
         facts.append(Fact("Devices", _count(client, schema_statements.count_devices(below))))
         facts.append(Fact("Series", _count(client, schema_statements.count_series(below, ""))))
     else:
-        tables = client.rows(schema_statements.show_tables(name, "", _SERIES_SHOWN, 0), dialect=dialect)
-        facts.append(Fact("Tables", ", ".join(str(each) for each in tables.column("table_name")) or "none"))
-    return Document(address, (FactsBlock(tuple(facts)), *_regions(client, name)))
+        facts.append(Fact("Tables", _count(client, schema_statements.count_tables(name, ""), dialect)))
+        tables.append(_tables(client, name))
+    return Document(address, (FactsBlock(tuple(facts)), *tables, _regions(client, name)))
 
 
 def describe_device(client: IotdbClient, address: str, name: str) -> Document:
     """A device of the tree, or the rows of a table with certain tags."""
-    if not name.startswith("root."):
+    if not in_tree(name):
         device = parse_table_device(name)
+        _require_device(client, device, address)
         facts = [Fact("Table", device.table.name), *(Fact(f"Tag {tag}", value) for tag, value in device.tags)]
         return Document(address, (FactsBlock(tuple(facts)), _columns(client, device.table, device.tags)))
     path = quoting.path(name)
     rows = list(client.rows(schema_statements.show_devices(path, "", 1, 0)).texts())
     if not rows:
-        raise NotFoundError(f"there is no device {name}", "browse them: `quarterdeck get device`", address)
-    series = list(client.rows(schema_statements.show_series(f"{path}.*", "", _SERIES_SHOWN, 0)).texts())
+        raise NotFoundError(f"there is no device {name}{_UNSEEN}", "browse them: `quarterdeck get device`", address)
+    series = list(client.rows(schema_statements.show_series(f"{path}.*", "", _MOST_SHOWN, 0)).texts())
     extents = tree_extents(client, [row["timeseries"] for row in series])
     shown: list[tuple[Cell, ...]] = []
     for row in series:
@@ -64,11 +67,11 @@ def describe_device(client: IotdbClient, address: str, name: str) -> Document:
         shown.append((quoting.path_nodes(row["timeseries"])[-1], row.get("datatype"), *last))
     facts = [
         Fact("Aligned", rows[0].get("isaligned", "").lower() == "true"),
-        Fact("Time to live", ttl_text(rows[0].get("ttl(ms)", "")) or "no limit"),
+        Fact("Time to live", ttl_fact(rows[0].get("ttl(ms)", ""))),
         Fact("Template", rows[0].get("template") or "none"),
         Fact("Series", _count(client, schema_statements.count_series(f"{path}.*", ""))),
     ]
-    table = TableBlock(("series", "type", "points", "last", "value"), tuple(shown), "Series")
+    table = TableBlock(("series", "type", "points", "last", "value"), tuple(shown), _title("series", len(shown)))
     return Document(address, (FactsBlock(tuple(facts)), table))
 
 
@@ -132,7 +135,7 @@ def describe_setting(client: IotdbClient, address: str, name: str) -> Document:
 
 def _columns(client: IotdbClient, table: TableName, tags: tuple[tuple[str, str], ...]) -> TableBlock:
     columns = columns_of(client, table)
-    measured = [each.name for each in columns if each.category == "FIELD"][:_SERIES_SHOWN]
+    measured = [each.name for each in columns if each.category == "FIELD"][:_MOST_SHOWN]
     extents = column_extents(client, table.database, table.table, measured, tags)
     rows: list[tuple[Cell, ...]] = []
     for each in columns:
@@ -142,16 +145,40 @@ def _columns(client: IotdbClient, table: TableName, tags: tuple[tuple[str, str],
     return TableBlock(("column", "category", "type", "points", "last", "value"), tuple(rows), "Columns")
 
 
-def _regions(client: IotdbClient, database: str) -> tuple[Block, ...]:
+def _require_device(client: IotdbClient, device: TableDevice, address: str) -> None:
+    """Raises NotFoundError when the table has no such tags, or no device that bears them."""
+    table = device.table
+    require_tags(columns_of(client, table), table, [tag for tag, _ in device.tags], address)
+    statement = schema_statements.table_devices(table.database, table.table, 1, 0, device.tags)
+    if device.tags and not client.rows(statement, dialect=Dialect.TABLE).values:
+        raise NotFoundError(
+            f"there is no device {device.name}{_UNSEEN}", f"browse those of the table {table.name}", address
+        )
+
+
+def _tables(client: IotdbClient, database: str) -> TableBlock:
+    statement = schema_statements.show_tables(database, "", _MOST_SHOWN, 0)
+    rows = tuple(
+        (row["table_name"], ttl_fact(row.get("ttl(ms)", "")), row.get("comment") or None)
+        for row in client.rows(statement, dialect=Dialect.TABLE).texts()
+    )
+    return TableBlock(("table", "time to live", "comment"), rows, _title("tables", len(rows)))
+
+
+def _title(what: str, shown: int) -> str:
+    return f"The first {shown} {what}" if shown == _MOST_SHOWN else what.capitalize()
+
+
+def _regions(client: IotdbClient, database: str) -> Block:
     try:
         regions = [each for each in read_regions(client) if each.database == database]
-    except IotdbError:
-        return ()  # Only administrators see regions; the rest of the document stands.
+    except QuarterdeckError as error:  # Only administrators see regions; the rest of the document stands.
+        return TextBlock(f"not to be seen: {error.message}", title="Regions")
     rows = tuple(
         (each.region_id, each.type, each.leader.node, each.leader.status, each.leader.size, len(each.replicas))
         for each in regions
     )
-    return (TableBlock(("region", "type", "leader", "status", "size, bytes", "copies"), rows, "Regions"),)
+    return TableBlock(("region", "type", "leader", "status", "size, bytes", "copies"), rows, "Regions")
 
 
 def _count(client: IotdbClient, statement: str, dialect: Dialect = Dialect.TREE) -> Cell:

@@ -8,7 +8,7 @@ from quarterdeck_ainode.iotdb import quoting
 from quarterdeck_ainode.iotdb.browsed import schema_statements
 from quarterdeck_ainode.iotdb.browsed.series_off import NUMBERS
 from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents
-from quarterdeck_ainode.iotdb.browsed.table_lists import columns_of
+from quarterdeck_ainode.iotdb.browsed.table_lists import columns_of, require_tags
 from quarterdeck_ainode.iotdb.browsed.table_names import TableName
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
@@ -144,7 +144,11 @@ def _latest_facts(latest: LatestRows, spacing: Spacing | None) -> list[Fact]:
 def _of_tree(client: IotdbClient, address: str, series: TreeSeries) -> tuple[str, list[Fact]]:
     rows = list(client.rows(schema_statements.show_series(series.path, "", 1, 0)).texts())
     if not rows:
-        raise NotFoundError(f"there is no series {series.path}", "browse them: `quarterdeck get series`", address)
+        raise NotFoundError(
+            f"there is no series {series.path}, or its user may not see it",
+            "browse them: `quarterdeck get series`",
+            address,
+        )
     row = rows[0]
     kind = row.get("datatype", "")
     facts = [
@@ -163,10 +167,10 @@ def _of_table(client: IotdbClient, address: str, series: TableSeries) -> tuple[s
     table = TableName(series.database, series.table)
     columns = {each.name.lower(): each for each in columns_of(client, table)}
     column = columns.get(series.column.lower())
-    missing = [tag for tag, _ in series.tags if tag.lower() not in columns]
-    if column is None or missing:
+    require_tags(list(columns.values()), table, [tag for tag, _ in series.tags], address)
+    if column is None:
         raise NotFoundError(
-            f"table {table.name} has no column {series.column if column is None else missing[0]!r}",
+            f"table {table.name} has no column {series.column!r}",
             f"its columns are: {', '.join(each.name for each in columns.values())}",
             address,
         )

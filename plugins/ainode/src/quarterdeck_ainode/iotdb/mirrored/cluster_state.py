@@ -7,13 +7,11 @@ from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.versions import category_of, state_of
 from quarterdeck_api.errors import ProtocolError
-
-#: The code of a statement that the user may not make.
-NO_PERMISSION = 803
 
 _PORTS = (
     ("internal", "internaladdress", "internalport"),

@@ -13,10 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
-from quarterdeck_ainode.iotdb.client.error_codes import LOGIN_REFUSED
+from quarterdeck_ainode.iotdb.client.error_codes import LOGIN_REFUSED, NO_PERMISSION
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import (
-    NO_PERMISSION,
     CatalogueModel,
     ClusterNode,
     LoadedInstances,
