@@ -71,5 +71,17 @@ def test_odd_names_of_tables_are_read_back(name: str) -> None:
     assert parse_series(series.name) == series
 
 
+@pytest.mark.parametrize(
+    "name", ["plant.t.c\n", 'plant.t.c[a="1"]\n', "plant.t", 'plant.t.c[a="1",]', "plant.t.c[a=1]", "a.b.c.d"]
+)
+def test_what_names_no_series_of_a_table_is_refused(name: str) -> None:
+    with pytest.raises(UsageError):
+        parse_series(name)
+
+
+def test_a_name_that_is_root_is_quoted_below_root() -> None:
+    assert quoting.node("root") == "`root`" and quoting.node("Root") == "Root"
+
+
 def test_the_device_of_a_series_is_what_stands_above_its_last_name() -> None:
     assert quoting.device_of("root.plant.`odd.dev`.`a b`") == "root.plant.`odd.dev`"

@@ -26,7 +26,7 @@ def identifier(name: str) -> str:
 
 def node(name: str) -> str:
     """A name of the tree as it stands in a path; it is quoted unless it is plain."""
-    return name if _PLAIN_NODE.fullmatch(name) else "`" + name.replace("`", "``") + "`"
+    return name if _PLAIN_NODE.fullmatch(name) and name != "root" else "`" + name.replace("`", "``") + "`"
 
 
 def path(written: str) -> str:

@@ -1,17 +1,14 @@
-"""Names of tables as they stand in addresses: `DATABASE.TABLE`, with unusual parts in double quotes; devices of tables have their tags behind."""
+"""Names of tables as they stand in addresses: `DATABASE.TABLE`; devices of tables have their tags behind."""
 
 import re
 
 from msgspec import Struct
 
+from quarterdeck_ainode.iotdb.address_parts import PART, TAGS, read, read_tags, written, written_tags
 from quarterdeck_api.errors import UsageError
 
-_PART = r'(?:[A-Za-z0-9_]+|"(?:[^"]|"")*")'
-_TAG = rf'{_PART}="(?:[^"]|"")*"'
-_NAME = re.compile(rf"({_PART})\.({_PART})")
-_DEVICE = re.compile(rf"({_PART}\.{_PART})\[({_TAG}(?:,{_TAG})*)\]")
-_TAGS = re.compile(rf'({_PART})=("(?:[^"]|"")*")')
-_PLAIN = re.compile(r"[A-Za-z0-9_]+")
+_NAME = re.compile(rf"({PART})\.({PART})")
+_DEVICE = re.compile(rf"({PART}\.{PART})\[({TAGS})\]")
 
 
 class TableName(Struct, frozen=True):
@@ -23,7 +20,7 @@ class TableName(Struct, frozen=True):
     @property
     def name(self) -> str:
         """How it stands in an address."""
-        return f"{_written(self.database)}.{_written(self.table)}"
+        return f"{written(self.database)}.{written(self.table)}"
 
 
 class TableDevice(Struct, frozen=True):
@@ -35,8 +32,7 @@ class TableDevice(Struct, frozen=True):
     @property
     def name(self) -> str:
         """How it stands in an address: `DATABASE.TABLE[TAG="value"]`."""
-        tags = ",".join(f"{_written(tag)}={_quoted(value)}" for tag, value in self.tags)
-        return f"{self.table.name}[{tags}]" if tags else self.table.name
+        return self.table.name + written_tags(self.tags)
 
 
 def parse_table_device(name: str) -> TableDevice:
@@ -44,9 +40,7 @@ def parse_table_device(name: str) -> TableDevice:
     found = _DEVICE.fullmatch(name)
     if found is None:
         return TableDevice(parse_table(name), ())
-    return TableDevice(
-        parse_table(found[1]), tuple((_read(tag), _read(value)) for tag, value in _TAGS.findall(found[2]))
-    )
+    return TableDevice(parse_table(found[1]), read_tags(found[2]))
 
 
 def parse_table(name: str) -> TableName:
@@ -54,16 +48,4 @@ def parse_table(name: str) -> TableName:
     found = _NAME.fullmatch(name)
     if found is None:
         raise UsageError(f"{name!r} names no table", "write DATABASE.TABLE, unusual names in double quotes")
-    return TableName(_read(found[1]), _read(found[2]))
-
-
-def _written(part: str) -> str:
-    return part if _PLAIN.fullmatch(part) and part != "root" else _quoted(part)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _read(text: str) -> str:
-    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+    return TableName(read(found[1]), read(found[2]))
