@@ -12,20 +12,26 @@ from quarterdeck_ainode.iotdb.browsed.cluster_lists import regions_of, size_of
 from quarterdeck_ainode.iotdb.browsed.counting import Counts
 from quarterdeck_ainode.iotdb.browsed.paging import ListSource, Narrowing, page_of
 from quarterdeck_ainode.iotdb.browsed.series_off import off_of_series
-from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents
+from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents, value_text
 from quarterdeck_ainode.iotdb.browsed.table_names import TableDevice, TableName, parse_table, parse_table_device
 from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_text
 from quarterdeck_ainode.iotdb.client.faults import refused
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
-from quarterdeck_ainode.iotdb.described.series_pages import LatestRows, forecast_warnings, series_document
+from quarterdeck_ainode.iotdb.described.series_pages import (
+    LatestRows,
+    describe_series,
+    forecast_warnings,
+    latest_of,
+    series_document,
+)
 from quarterdeck_ainode.iotdb.described.spacing import duration_text, spacing_of
 from quarterdeck_ainode.iotdb.described.time_text import time_text
 from quarterdeck_ainode.iotdb.quoting import node
 from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Column
-from quarterdeck_api.documents import ChartBlock, TextBlock
-from quarterdeck_api.errors import UnreachableError, UsageError
+from quarterdeck_api.documents import ChartBlock, FactsBlock, TextBlock
+from quarterdeck_api.errors import CallTimeoutError, UnreachableError, UsageError
 from quarterdeck_api.resources import Resource
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=10)
@@ -184,6 +190,10 @@ def test_columns_are_read_four_by_four() -> None:
     assert found["b"] == Extent(0, None, None, None)
 
 
+def test_values_are_written_as_the_server_writes_them() -> None:
+    assert [value_text(each) for each in (True, None, 1.5, "True")] == ["true", "NULL", "1.5", "True"]
+
+
 def test_counts_are_remembered_for_a_while_and_so_is_that_there_are_none() -> None:
     now, calls = [0.0], [0]
 
@@ -251,11 +261,22 @@ def test_spacing_tells_gaps_and_repetitions() -> None:
     regular = spacing_of([0.0, 60.0, 120.0])
     assert regular is not None and regular.regular and regular.usual == 60
     odd = spacing_of([0.0, 60.0, 60.0, 120.0, 600.0])
-    assert odd is not None and (odd.gaps, odd.repeated, odd.regular) == (1, 1, False)
+    assert odd is not None and (odd.gaps, odd.repeated, odd.regular, odd.alike) == (1, 1, False, False)
+    repeated = spacing_of([0.0, 0.0, 60.0])
+    assert repeated is not None and (repeated.alike, repeated.regular) == (True, False)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(3600, "1 h"), (90, "1.5 min"), (86400, "1 d"), (0.02, "20 ms"), (1.25, "1.25 s")]
+    ("seconds", "text"),
+    [
+        (3600, "1 h"),
+        (90, "1.5 min"),
+        (86400, "1 d"),
+        (0.02, "20 ms"),
+        (1.25, "1.25 s"),
+        (1234567.0, "1,234,567 s"),
+        (0.3e-6, "0.0003 ms"),
+    ],
 )
 def test_distances_are_words(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
@@ -265,6 +286,8 @@ def test_times_are_text_however_far_away() -> None:
     assert time_text(None) is None
     assert time_text(0.0) == "1970-01-01T00:00:00Z"
     assert time_text(1.5) == "1970-01-01T00:00:01.500Z"
+    assert time_text(1_700_000_000.000001) == "2023-11-14T22:13:20.000001Z"
+    assert time_text(-0.001) == "1969-12-31T23:59:59.999Z"
     assert "after 1970" in str(time_text(1e18))
 
 
@@ -275,14 +298,14 @@ def test_times_are_text_however_far_away() -> None:
         ("DOUBLE", (1.0,), (1.0,), "fewer than two"),
         ("DOUBLE", (1.0, 2.0, 3.0), (1.0, None, 2.0), "1 of the latest 3 rows are NULL"),
         ("DOUBLE", (1.0, 1.0, 2.0), (1.0, 2.0, 3.0), "of several devices"),
-        ("INT32", (1.0, 2.0, 3.0, 9.0), (1, 2, 3, 4), "1 gaps"),
+        ("INT32", (1.0, 2.0, 3.0, 9.0), (1, 2, 3, 4), "There is 1 gap:"),
+        ("INT32", (1.0, 2.0, 3.0, 9.0, 10.0, 16.0), (1, 2, 3, 4, 5, 6), "There are 2 gaps:"),
     ],
 )
 def test_what_a_forecast_would_stumble_over_is_said(kind: str, times: Any, values: Any, said: str) -> None:
-    latest = LatestRows(times, values, 0)
-    found = forecast_warnings(kind, latest, spacing_of(times))
+    found = forecast_warnings(kind, LatestRows(times, values, spacing_of(times)))
     assert any(said in each for each in found)
-    assert forecast_warnings("DOUBLE", LatestRows((1.0, 2.0), (1.0, 2.0), 0), spacing_of((1.0, 2.0))) == []
+    assert forecast_warnings("DOUBLE", LatestRows((1.0, 2.0), (1.0, 2.0), spacing_of((1.0, 2.0)))) == []
 
 
 def test_only_numbers_are_forecast() -> None:
@@ -293,9 +316,40 @@ def test_only_numbers_are_forecast() -> None:
 
 
 def test_a_series_document_charts_numbers_and_lists_texts() -> None:
-    numbers = LatestRows(tuple(map(float, range(700))), tuple(range(700)), 3)
+    numbers = LatestRows(tuple(map(float, range(700))), tuple(range(700)), None, 3)
     document = series_document("plant/series/root.d.a", "INT32", [], Extent(700, 0.0, 699.0, "699"), numbers)
     [chart] = [each for each in document.blocks if isinstance(each, ChartBlock)]
     assert len(chart.series[0].times) == 500 and chart.series[0].values[-1] == 699.0
-    words = series_document("plant/series/root.d.b", "TEXT", [], Extent(), LatestRows((1.0,), ("hallo",), 0))
-    assert any(isinstance(each, TextBlock) and "hallo" in each.text for each in words.blocks)
+    words = series_document(
+        "plant/series/root.d.b", "TEXT", [], Extent(), LatestRows((1.0, 2.0), ("hallo", None), None)
+    )
+    assert any(isinstance(each, TextBlock) and "01Z  hallo\n" in each.text for each in words.blocks)
+    assert any(isinstance(each, TextBlock) and each.text.endswith("02Z  NULL") for each in words.blocks)
+
+
+def test_distances_of_nanoseconds_are_exact() -> None:
+    start = 1_700_000_000_000_000_001
+    rows = tuple((start + 1_000 * number, 1.0) for number in reversed(range(5)))
+    latest = latest_of(Rows(("Time", "s"), ("TIMESTAMP", "DOUBLE"), rows), 1e9)
+    assert latest.spacing is not None and latest.spacing.regular and latest.spacing.usual == 1e-6
+    assert len(latest.times) == 5 and duration_text(latest.spacing.usual) == "0.001 ms"
+
+
+class SlowCounting(Answers):
+    """Tells a series and its rows, and does not count its device's rows in time."""
+
+    def rows(self, statement: str, **more: Any) -> Rows:
+        if statement.startswith("SELECT count_time"):
+            raise CallTimeoutError("no answer in time")
+        if statement.startswith("SELECT a FROM"):
+            return Rows(("Time", "a"), ("TIMESTAMP", "DOUBLE"), ((2000, 2.0), (1000, 1.0)))
+        if statement.startswith("SHOW TIMESERIES"):
+            return Rows(("Timeseries", "DataType"), ("TEXT", "TEXT"), (("root.d.a", "DOUBLE"),))
+        return super().rows(statement, **more)
+
+
+def test_a_series_is_described_without_what_is_not_counted_in_time() -> None:
+    client = SlowCounting(LAST=LAST, COUNT=COUNT)
+    document = describe_series(client, "plant/series/root.d.a", "root.d.a")  # type: ignore[arg-type]
+    labels = [fact.label for each in document.blocks if isinstance(each, FactsBlock) for fact in each.facts]
+    assert "Distance" in labels and "Rows of the device without it" not in labels

@@ -1,5 +1,6 @@
-"""Databases, regions and devices of tables by recorded answers: what is passed over, what is said, and what is not there."""
+"""Databases, regions, devices of tables and nodes by recorded answers: what is passed over, what is said, and what is not there."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_fact, ttl_text
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.faults import refused
 from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.described.describing import Describing
 from quarterdeck_ainode.iotdb.described.schema import describe_database, describe_device
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import ClusterNode, NodeType
+from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook
+from quarterdeck_ainode.iotdb.mirrored.own_ainode import OwnAINode
+from quarterdeck_ainode.iotdb.mirrored.reachability import Reachability
 from quarterdeck_api.documents import Document, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import CallTimeoutError, NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Resource
@@ -159,6 +165,25 @@ def test_a_region_says_which_copy_it_is_not_well_for() -> None:
         ]
     )
     assert region_resource(make, region).reason == "its copy on DataNode 2 is Unknown"
+
+
+def test_a_page_of_a_node_comes_without_what_a_silent_cluster_does_not_tell() -> None:
+    class Silent:
+        asked = 0
+
+        def rows(self, statement: str, *, dialect: Dialect = TREE) -> Rows:
+            self.asked += 1
+            raise CallTimeoutError("10.0.0.1 did not answer")
+
+    silent = Silent()
+    look = ClusterLook((ClusterNode(1, NodeType.DATA_NODE, "Running", "", "h", 1, "", 0, "2.0.10", ""),))
+    looking: Any = SimpleNamespace(latest=look)
+    reachability = Reachability(local=False)
+    client: Any = silent
+    document = Describing(client, looking, reachability, OwnAINode()).document("plant/node/datanode-1")
+    assert facts(document)["Regions"] == "not to be seen: 10.0.0.1 did not answer"
+    said = [each.title for each in document.blocks if isinstance(each, TextBlock) and "did not answer" in each.text]
+    assert said == ["Connected", "Services"] and silent.asked == 1, "a question more would last as long again"
 
 
 COLUMNS = rows(

@@ -308,7 +308,7 @@ def test_a_series_is_described_with_what_a_forecast_has_to_know(client: Any) -> 
     document = client.describe(f"plant/series/{DATABASE}.press.t").document
     known = facts(document)
     assert (known["Type"], known["Points"], known["Distance"]) == ("DOUBLE", 30, "1 h (all alike)")
-    assert known["Rows of the device without a value"] == 1
+    assert known["Rows of the device without it"] == 1
     [chart] = [block for block in document.blocks if isinstance(block, ChartBlock)]
     assert chart.series[0].values[-1] == 14.5 and len(chart.series[0].values) == 30
     assert "is no number" in text(client.describe(f"plant/series/{DATABASE}.press.name").document)

@@ -12,6 +12,7 @@ from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION, NOT_UNDERSTOOD
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.client.rows import GivesRows
 from quarterdeck_ainode.iotdb.operations.configuration_entries import read_entries
 from quarterdeck_api.browsing import ResourceMaker
 from quarterdeck_api.resources import Health, Resource
@@ -90,7 +91,7 @@ def _time_limits(client: IotdbClient) -> dict[str, str]:
         return {}
 
 
-def read_regions(client: IotdbClient) -> list[Region]:
+def read_regions(client: GivesRows) -> list[Region]:
     """The regions of both data models in the order of their numbers; raises IotdbError when the user may not see them."""
     rows: list[Mapping[str, str]] = []
     for dialect in Dialect:

@@ -40,7 +40,7 @@ def tree_extents(client: IotdbClient, paths: Sequence[str], seconds: float = STA
     for chunk in _chunks(paths):
         rows = _asked(client, schema_statements.last_values(chunk), Dialect.TREE, deadline)
         for at, path, value, *_ in rows.values if rows is not None else ():
-            latest[str(path)] = (_seconds(at, ticks) or 0.0, _short(value))
+            latest[str(path)] = (_seconds(at, ticks) or 0.0, value_text(value))
     for chunk in _chunks(paths):
         rows = _asked(client, schema_statements.extents(chunk), Dialect.TREE, deadline)
         told = dict(zip(rows.columns, rows.values[0], strict=True)) if rows is not None and rows.values else {}
@@ -70,7 +70,7 @@ def column_extents(
             continue
         for place, column in enumerate(chunk):
             count, first, last, value = rows.values[0][4 * place : 4 * place + 4]
-            text = None if value is None else _short(value)
+            text = None if value is None else value_text(value)
             found[column] = Extent(_whole(count), _seconds(first, ticks), _seconds(last, ticks), text)
     return found
 
@@ -113,6 +113,7 @@ def _whole(count: Cell) -> int | None:
     return int(count) if isinstance(count, int | float) else None
 
 
-def _short(value: Cell) -> str:
-    text = str(value)
+def value_text(value: Cell) -> str:
+    """A value as the server writes it, shortened to what a table shows."""
+    text = "NULL" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _VALUE_LETTERS else text[: _VALUE_LETTERS - 1] + "…"

@@ -1,11 +1,13 @@
 """What a statement gave, as plain values: small results as rows, large ones as batches of columns."""
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import ProtocolError
 from quarterdeck_api.resources import Cell
@@ -38,6 +40,14 @@ class Rows(Struct, frozen=True):
         names = [name.lower() for name in self.columns]
         for row in self.values:
             yield {name: "" if cell is None else str(cell) for name, cell in zip(names, row, strict=True)}
+
+
+class GivesRows(Protocol):
+    """Whoever answers small questions."""
+
+    def rows(self, statement: str, *, dialect: Dialect = Dialect.TREE) -> Rows:
+        """The rows of a query whose result is small."""
+        ...
 
 
 class ColumnBatch(Struct, frozen=True):

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.client.rows import GivesRows, Rows
 from quarterdeck_api.documents import Block, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import QuarterdeckError
 from quarterdeck_api.resources import Cell
@@ -13,7 +12,7 @@ from quarterdeck_api.resources import Cell
 _CONNECTIONS = "SELECT * FROM information_schema.connections"
 
 
-def config_node_blocks(client: IotdbClient, node_id: int) -> tuple[Block, ...]:
+def config_node_blocks(client: GivesRows, node_id: int) -> tuple[Block, ...]:
     """The cluster's id, this ConfigNode's role, and what holds in the whole cluster."""
 
     def role(found: Rows) -> Cell:
@@ -29,7 +28,7 @@ def config_node_blocks(client: IotdbClient, node_id: int) -> tuple[Block, ...]:
     )
 
 
-def data_node_blocks(client: IotdbClient, node_id: int) -> tuple[Block, ...]:
+def data_node_blocks(client: GivesRows, node_id: int) -> tuple[Block, ...]:
     """Who is connected to this DataNode, and which services it offers beside the one for clients."""
     return (
         _table(client, _CONNECTIONS, Dialect.TABLE, "Connected", lambda found: _connected(found, node_id)),
@@ -55,7 +54,7 @@ def _services(found: Rows, node_id: int) -> TableBlock:
     return TableBlock(("service", "state"), rows, "Services")
 
 
-def _told(client: IotdbClient, statement: str, read: Callable[[Rows], Cell]) -> Cell:
+def _told(client: GivesRows, statement: str, read: Callable[[Rows], Cell]) -> Cell:
     """One fact, or why it cannot be had: a user's privileges and older versions refuse each statement by itself."""
     try:
         return read(client.rows(statement))
@@ -64,7 +63,7 @@ def _told(client: IotdbClient, statement: str, read: Callable[[Rows], Cell]) -> 
 
 
 def _table(
-    client: IotdbClient, statement: str, dialect: Dialect, title: str, read: Callable[[Rows], TableBlock]
+    client: GivesRows, statement: str, dialect: Dialect, title: str, read: Callable[[Rows], TableBlock]
 ) -> Block:
     try:
         return read(client.rows(statement, dialect=dialect))

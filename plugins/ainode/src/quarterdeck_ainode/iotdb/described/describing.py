@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from quarterdeck_ainode.iotdb.browsed.cluster_lists import read_regions
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
+from quarterdeck_ainode.iotdb.described.beside import Beside
 from quarterdeck_ainode.iotdb.described.cluster import config_node_blocks, data_node_blocks
 from quarterdeck_ainode.iotdb.described.model import describe_model
 from quarterdeck_ainode.iotdb.described.node import describe_device as describe_ai_device
@@ -22,7 +22,7 @@ from quarterdeck_ainode.iotdb.mirrored.nodes import AINODE, node_name
 from quarterdeck_ainode.iotdb.mirrored.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.mirrored.reachability import Reachability
 from quarterdeck_api.documents import Block, Document
-from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Address
 
 _NAMES: dict[str, Callable[[ClusterLook], set[str]]] = {
@@ -87,29 +87,29 @@ class Describing:
     def _node(self, address: str, name: str) -> Document:
         look = self._look()
         self._reachability.refresh(port for node in look.nodes for port in node.ports)
-        regions = self._regions(name) if name.startswith("datanode-") else ""
+        beside = Beside(self._client)
+        regions = _regions(beside, name) if name.startswith("datanode-") else ""
         document = describe_node(address, name, look, self._own.latest, self._reachability.state, regions)
-        return Document(document.title, (*document.blocks, *self._beside(name)))
+        return Document(document.title, (*document.blocks, *_beside(beside, name)))
 
-    def _beside(self, name: str) -> tuple[Block, ...]:
-        """What is asked only when a node is described."""
-        kind, _, number = name.partition("-")
-        if kind == "confignode":
-            return config_node_blocks(self._client, int(number))
-        if kind == "datanode":
-            return data_node_blocks(self._client, int(number))
-        return ()
 
-    def _regions(self, name: str) -> str:
-        number = name.removeprefix("datanode-")
-        try:
-            found = [
-                replica
-                for region in read_regions(self._client)
-                for replica in region.replicas
-                if str(replica.node) == number
-            ]
-        except IotdbError as error:
-            return f"not to be seen: {error.message}"
-        leading = sum(1 for each in found if each.role.lower() == "leader")
-        return f"{len(found)}, of which it leads {leading}"
+def _beside(beside: Beside, name: str) -> tuple[Block, ...]:
+    """What is asked only when a node is described."""
+    kind, _, number = name.partition("-")
+    if kind == "confignode":
+        return config_node_blocks(beside, int(number))
+    if kind == "datanode":
+        return data_node_blocks(beside, int(number))
+    return ()
+
+
+def _regions(beside: Beside, name: str) -> str:
+    number = name.removeprefix("datanode-")
+    try:
+        found = [
+            replica for region in read_regions(beside) for replica in region.replicas if str(replica.node) == number
+        ]
+    except QuarterdeckError as error:
+        return f"not to be seen: {error.message}"
+    leading = sum(1 for each in found if each.role.lower() == "leader")
+    return f"{len(found)}, of which it leads {leading}"

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from quarterdeck_ainode.iotdb import quoting
 from quarterdeck_ainode.iotdb.browsed import schema_statements
 from quarterdeck_ainode.iotdb.browsed.series_off import NUMBERS
-from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents
+from quarterdeck_ainode.iotdb.browsed.series_statistics import Extent, column_extents, tree_extents, value_text
 from quarterdeck_ainode.iotdb.browsed.table_lists import columns_of, require_tags
 from quarterdeck_ainode.iotdb.browsed.table_names import TableName
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.described.spacing import Spacing, duration_text, spacing_of
 from quarterdeck_ainode.iotdb.described.time_text import time_text
@@ -27,22 +27,27 @@ from quarterdeck_api.documents import (
     SeriesRole,
     TextBlock,
 )
-from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.errors import NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Cell
 
 #: Rows that are looked at, and points of the chart.
 LOOKED_AT = 1_000
 CHARTED = 500
-#: Seconds for each of its statements.
-_SECONDS = 5.0
+#: Seconds for its points, for its latest rows, and for what can be left out: a page has ten in all, and each answer one of grace.
+_SECONDS = 2.5
+_SPARED_SECONDS = 1.0
 
 
 class LatestRows(Struct, frozen=True):
-    """The latest rows, oldest first: Unix times, and values with None for NULL. `without` counts rows of its device that have no value."""
+    """The latest rows, oldest first: Unix times, values with None for NULL, and how they follow one another.
+
+    `without` counts rows of the series' device that have no value.
+    """
 
     times: tuple[float, ...]
     values: tuple[Cell, ...]
-    without: int
+    spacing: Spacing | None
+    without: int = 0
 
     @property
     def numbers(self) -> tuple[float | None, ...]:
@@ -69,7 +74,6 @@ def describe_series(client: IotdbClient, address: str, name: str) -> Document:
 
 def series_document(address: str, kind: str, facts: Sequence[Fact], extent: Extent, latest: LatestRows) -> Document:
     """What is known, put together; pure."""
-    spacing = spacing_of(latest.times)
     blocks: list[Block] = [
         FactsBlock(
             (
@@ -80,27 +84,28 @@ def series_document(address: str, kind: str, facts: Sequence[Fact], extent: Exte
                 Fact("Last value", extent.value),
             )
         ),
-        FactsBlock(tuple(_latest_facts(latest, spacing)), f"The latest {len(latest.times):,} rows"),
+        FactsBlock(tuple(_latest_facts(latest)), _latest_title(len(latest.times), "row")),
     ]
-    warnings = forecast_warnings(kind, latest, spacing)
+    warnings = forecast_warnings(kind, latest)
     if warnings:
         blocks.append(TextBlock("\n".join(f"• {each}" for each in warnings), title="Before it is forecast"))
     times, numbers = latest.times[-CHARTED:], latest.numbers[-CHARTED:]
     if any(each is not None for each in numbers):
         name = address.split("/", 2)[2]
         line = ChartSeries(name, SeriesRole.HISTORY, times, numbers)
-        blocks.append(ChartBlock((line,), f"The latest {len(times)} values"))
+        blocks.append(ChartBlock((line,), _latest_title(len(times), "value")))
     elif latest.values:
         rows = "\n".join(
-            f"{time_text(at)}  {value}" for at, value in zip(times[-10:], latest.values[-10:], strict=True)
+            f"{time_text(at)}  {value_text(value)}" for at, value in zip(times[-10:], latest.values[-10:], strict=True)
         )
         blocks.append(TextBlock(rows, title="The latest values"))
     return Document(address, tuple(blocks))
 
 
-def forecast_warnings(kind: str, latest: LatestRows, spacing: Spacing | None) -> list[str]:
+def forecast_warnings(kind: str, latest: LatestRows) -> list[str]:
     """What a forecast of the series would stumble over, as sentences."""
     found: list[str] = []
+    spacing = latest.spacing
     if kind not in NUMBERS:
         return [f"{kind} is no number: only {', '.join(NUMBERS)} can be forecast."]
     if len(latest.times) < 2:
@@ -116,21 +121,27 @@ def forecast_warnings(kind: str, latest: LatestRows, spacing: Spacing | None) ->
             "choose one by its tags, or look below the table's devices."
         )
     if spacing is not None and spacing.gaps:
+        gaps = "is 1 gap" if spacing.gaps == 1 else f"are {spacing.gaps} gaps"
         found.append(
-            f"There are {spacing.gaps} gaps: the server spreads the forecast's times by the average distance, "
+            f"There {gaps}: the server spreads the forecast's times by the average distance, "
             f"not by the usual {duration_text(spacing.usual)}."
         )
     return found
 
 
-def _latest_facts(latest: LatestRows, spacing: Spacing | None) -> list[Fact]:
+def _latest_title(count: int, what: str) -> str:
+    return f"The latest {what}" if count == 1 else f"The latest {count:,} {what}s"
+
+
+def _latest_facts(latest: LatestRows) -> list[Fact]:
+    spacing = latest.spacing
     numbers = [each for each in latest.numbers if each is not None]
     facts = [Fact("NULL", sum(1 for each in latest.values if each is None))]
     if latest.without:
-        facts.append(Fact("Rows of the device without a value", latest.without))
+        facts.append(Fact("Rows of the device without it", latest.without))
     if spacing is not None:
         regular = (
-            "all alike" if spacing.regular else f"{duration_text(spacing.smallest)} to {duration_text(spacing.largest)}"
+            "all alike" if spacing.alike else f"{duration_text(spacing.smallest)} to {duration_text(spacing.largest)}"
         )
         facts.append(Fact("Distance", f"{duration_text(spacing.usual)} ({regular})"))
         facts.append(Fact("Gaps", spacing.gaps))
@@ -194,12 +205,12 @@ def _latest_of_tree(client: IotdbClient, series: TreeSeries) -> LatestRows:
         counted = client.rows(
             schema_statements.device_rows(quoting.device_of(series.path), int(oldest or 0)),
             purpose=Purpose.DATA,
-            timeout=_SECONDS,
+            timeout=_SPARED_SECONDS,
         )
-    except IotdbError:
-        return latest  # A version that cannot count a device's rows.
+    except QuarterdeckError:
+        return latest  # A version that cannot count a device's rows, or too many of them.
     rows = counted.values[0][0] if counted.values else 0
-    return LatestRows(latest.times, latest.values, max(int(rows or 0) - len(latest.times), 0))
+    return replace(latest, without=max(int(rows or 0) - len(latest.times), 0))
 
 
 def _latest_of_table(client: IotdbClient, series: TableSeries) -> LatestRows:
@@ -212,5 +223,6 @@ def _latest_of_table(client: IotdbClient, series: TableSeries) -> LatestRows:
 
 def latest_of(found: Rows, ticks: float) -> LatestRows:
     """Rows of time and value, newest first, turned round."""
-    rows = [row for row in reversed(found.values) if isinstance(row[0], int | float)]
-    return LatestRows(tuple(float(row[0] or 0) / ticks for row in rows), tuple(row[1] for row in rows), 0)
+    times = [(row[0], row[1]) for row in reversed(found.values) if isinstance(row[0], int | float)]
+    at = [each for each, _ in times]
+    return LatestRows(tuple(each / ticks for each in at), tuple(value for _, value in times), spacing_of(at, ticks))

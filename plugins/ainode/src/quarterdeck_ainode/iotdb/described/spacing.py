@@ -23,13 +23,21 @@ class Spacing(Struct, frozen=True):
 
     @property
     def regular(self) -> bool:
-        """Whether all distances are alike."""
-        return not self.gaps and not self.repeated and self.largest - self.smallest <= _ALIKE * self.usual
+        """Whether each value follows the one before after the same time."""
+        return not self.gaps and not self.repeated and self.alike
+
+    @property
+    def alike(self) -> bool:
+        """Whether all distances between different times are alike."""
+        return self.largest - self.smallest <= _ALIKE * self.usual
 
 
-def spacing_of(times: Sequence[float]) -> Spacing | None:
-    """The spacing of ascending Unix times; None for fewer than two different ones."""
-    distances = [later - earlier for earlier, later in itertools.pairwise(times)]
+def spacing_of(times: Sequence[float], ticks: float = 1.0) -> Spacing | None:
+    """The spacing of ascending times, of which `ticks` are a second; None for fewer than two different ones.
+
+    Nanoseconds since 1970 are exact as whole numbers only, so distances are taken before they are made seconds.
+    """
+    distances = [(later - earlier) / ticks for earlier, later in itertools.pairwise(times)]
     apart = [each for each in distances if each > 0]
     if not apart:
         return None
@@ -47,5 +55,5 @@ def duration_text(seconds: float) -> str:
     """A distance in the largest unit that it is a plain number of."""
     for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
         if seconds >= size and abs(seconds / size - round(seconds / size, 2)) < 1e-9:
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+            return f"{round(seconds / size, 2):,.12g} {unit}"
+    return f"{round(seconds, 6):,.12g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
