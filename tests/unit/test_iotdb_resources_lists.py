@@ -177,11 +177,13 @@ def test_a_page_of_a_node_comes_without_what_a_silent_cluster_does_not_tell() ->
 
     silent = Silent()
     look = ClusterLook((ClusterNode(1, NodeType.DATA_NODE, "Running", "", "h", 1, "", 0, "2.0.10", ""),))
-    looking: Any = SimpleNamespace(latest=look)
+    looking: Any = SimpleNamespace(latest=look, silence="10.0.0.1 hangs")
     reachability = Reachability(local=False)
     client: Any = silent
     document = Describing(client, looking, reachability, OwnAINode()).document("plant/node/datanode-1")
     assert facts(document)["Regions"] == "not to be seen: 10.0.0.1 did not answer"
+    first = document.blocks[0]
+    assert isinstance(first, TextBlock) and first.text == "10.0.0.1 hangs; this is what was seen last."
     said = [each.title for each in document.blocks if isinstance(each, TextBlock) and "did not answer" in each.text]
     assert said == ["Connected", "Services"] and silent.asked == 1, "a question more would last as long again"
 

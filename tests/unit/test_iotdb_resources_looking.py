@@ -183,6 +183,7 @@ def test_a_refused_statement_costs_what_it_would_have_told(look_at: Any) -> None
     server.answers["SHOW LOADED MODELS"] = refused("1599: it broke")
     look = looking.look()
     assert look.models and not look.loaded
+    assert look.queries_known and not look.instances_known
     refusal = look.refusal("SHOW LOADED MODELS")
     assert refusal is not None and refusal.status == 1599 and not refusal.lacks_privilege
 
@@ -216,6 +217,9 @@ def test_a_cluster_that_does_not_answer_is_unreachable(look_at: Any) -> None:
     server.answers["SHOW CLUSTER DETAILS"] = UnreachableError("connection refused")
     with pytest.raises(UnreachableError, match=r"^connection refused$"):
         looking.look()
+    assert looking.silence == "connection refused"
+    server.answers["SHOW CLUSTER DETAILS"] = nodes(DATA_NODE)
+    assert looking.look() is looking.latest and looking.silence == ""
 
 
 def test_our_own_looking_is_not_among_the_queries(look_at: Any) -> None:

@@ -1,12 +1,14 @@
 """A look at a cluster as resources, greyed actions and findings: what the server's words mean to its operator."""
 
-import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from quarterdeck_ainode.iotdb.client.faults import refused
+from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.cluster_actions import cluster_actions
+from quarterdeck_ainode.iotdb.described.model import describe_model
+from quarterdeck_ainode.iotdb.described.node import describe_device, describe_node
 from quarterdeck_ainode.iotdb.mirrored.attention import LOAD_SECONDS, Attention
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import (
     CatalogueModel,
@@ -21,10 +23,12 @@ from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook, Refusal
 from quarterdeck_ainode.iotdb.mirrored.models import device_resources, model_resources, query_resources
 from quarterdeck_ainode.iotdb.mirrored.nodes import node_resources
 from quarterdeck_ainode.iotdb.mirrored.own_ainode import ManagedAINode, OwnAINode
-from quarterdeck_ainode.iotdb.mirrored.reachability import PortState, Reachability, try_ports
+from quarterdeck_ainode.iotdb.mirrored.reachability import PortState, Reachability
+from quarterdeck_ainode.iotdb.mirrored.snapshot import Snapshot
 from quarterdeck_ainode.iotdb.mirrored.twins import Twins
 from quarterdeck_ainode.local.actions import FORECAST
-from quarterdeck_api.errors import ErrorReport
+from quarterdeck_api.errors import CallTimeoutError, ErrorReport
+from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.processes import ProcessReport, Telemetry
 from quarterdeck_api.resources import Health, Link, Resource
 
@@ -148,6 +152,89 @@ def test_models_say_what_is_loaded_and_why_they_are_not_well() -> None:
     assert cells(graphics)["type"] == "cuda"
 
 
+def test_instances_that_are_not_known_are_not_said_to_be_none() -> None:
+    error = ErrorReport("iotdb", "803 not permitted: SYSTEM", "ask")
+    seen = look(models=(ARIMA,), devices=(("cpu", "cpu"),), refusals=(Refusal("SHOW LOADED MODELS", 803, error),))
+    [model] = model_resources(make, seen, "plant")
+    [device] = device_resources(make, seen, "plant")
+    assert cells(model)["instances"] is None and cells(device)["instances"] is None
+    documents = (
+        describe_model("plant/model/arima", "arima", seen),
+        describe_device("plant/ai-device/cpu", "cpu", seen),
+        describe_node("plant/node/ainode", "ainode", seen, None, lambda port: PortState.OPEN, ""),
+    )
+    for document in documents:
+        assert "not to be seen: 803 not permitted" in str(document.blocks)
+        assert "loaded nowhere" not in str(document.blocks)
+
+
+class Context:
+    """What a snapshot tells."""
+
+    def __init__(self) -> None:
+        self.resource = make
+        self.samples: list[MetricSample] = []
+
+    def findings(self, found: list[Any]) -> None:
+        pass
+
+    def metric(self, samples: list[MetricSample]) -> None:
+        self.samples = samples
+
+
+class Asked:
+    """A client that tells its cluster's id when it does, and a look that is always the same."""
+
+    def __init__(self, seen: ClusterLook, *ids: Exception | Rows) -> None:
+        self.seen = seen
+        self.ids = list(ids)
+
+    def look(self) -> ClusterLook:
+        return self.seen
+
+    def rows(self, statement: str) -> Rows:
+        assert statement == "SHOW CLUSTERID"
+        answer = self.ids.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+ID = Rows(("ClusterId",), ("TEXT",), (("id-1",),))
+
+
+def snapshot(asked: Any, context: Any, twins: Twins) -> Snapshot:
+    return Snapshot("plant", asked, asked, Reachability(local=False), OwnAINode(), twins, context)
+
+
+@pytest.mark.parametrize(
+    ("answers", "known", "left"),
+    [
+        ([CallTimeoutError("silent"), ID], ["again"], 0),
+        ([refused("803: SYSTEM"), ID], [], 1),
+        ([Rows(("Other",), ("TEXT",), ()), ID], [], 1),
+    ],
+)
+def test_a_look_stands_when_the_cluster_does_not_tell_its_id(answers: list[Any], known: list[str], left: int) -> None:
+    twins = Twins()
+    twins.say("again", "id-1")
+    asked = Asked(look(), *answers)
+    taken = snapshot(asked, Context(), twins)
+    for _ in range(3):
+        assert len(taken.take()) == 3
+    assert twins.of("plant") == known and len(asked.ids) == left
+
+
+def test_what_is_not_known_is_no_metric() -> None:
+    context = Context()
+    error = ErrorReport("iotdb", "no", "")
+    hidden = look(refusals=(Refusal("SHOW QUERIES", 803, error), Refusal("SHOW LOADED MODELS", 803, error)))
+    snapshot(Asked(hidden, ID), context, Twins()).take()
+    assert {each.name for each in context.samples} == {"models", "latency"}
+    snapshot(Asked(look(), ID), context, Twins()).take()
+    assert {each.name for each in context.samples} == {"models", "latency", "queries", "instances"}
+
+
 def test_models_of_an_ainode_that_is_silent_stay_and_are_unknown() -> None:
     seen = look(DATA, node(NodeType.AINODE, 2, "Unknown"), models=(ARIMA,), devices=(("cpu", "cpu"),))
     [model] = model_resources(make, seen, "plant")
@@ -255,7 +342,8 @@ def test_two_backends_of_one_cluster_are_found() -> None:
     assert twins.of("plant") == []
     twins.say("again", "id-1")
     assert twins.of("plant") == ["again"] and twins.of("nobody") == []
-    assert "again are the same cluster" in codes(look(), ("again",))["iotdb.same-cluster"].sentence
+    assert "plant and again are the same cluster" in codes(look(), ("again",))["iotdb.same-cluster"].sentence
+    assert "plant, a and b are the same cluster" in codes(look(), ("a", "b"))["iotdb.same-cluster"].sentence
     twins.forget("again")
     assert twins.of("plant") == []
 
@@ -280,35 +368,3 @@ def test_our_process_is_followed_until_it_is_gone() -> None:
     own.changed(ProcessReport("plant-ainode.1", False, Health.STOPPED, "ended"))
     latest = own.latest
     assert latest is not None and not latest.connected and not latest.is_node(AI) and latest.values == {}
-
-
-@pytest.fixture
-def listening() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def test_ports_are_tried(listening: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        closed = gone.getsockname()[1]
-    targets = [("127.0.0.1", listening), ("127.0.0.1", closed), ("no.such.host.invalid", 1)]
-    assert list(try_ports(targets, 10.0).values()) == [PortState.OPEN, PortState.CLOSED, PortState.UNRESOLVED]
-
-
-def test_a_round_is_made_beside_everything_else_and_again_when_it_is_due(listening: int) -> None:
-    now = [0.0]
-    reachability = Reachability(local=True, clock=lambda: now[0])
-    port = NodePort("client", "127.0.0.1", listening)
-    assert reachability.state(port) is PortState.NOT_CHECKED
-    reachability.refresh([port])
-    reachability.close()
-    assert reachability.state(port) is PortState.OPEN
-
-
-def test_a_loopback_address_of_a_cluster_elsewhere_is_not_tried(listening: int) -> None:
-    reachability = Reachability(local=False)
-    port = NodePort("internal", "127.0.0.1", listening)
-    assert not reachability.can_check(port)
-    reachability.refresh([port])
-    reachability.close()
-    assert reachability.state(port) is PortState.NOT_CHECKED

@@ -21,7 +21,7 @@ from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook, Looking
 from quarterdeck_ainode.iotdb.mirrored.nodes import AINODE, node_name
 from quarterdeck_ainode.iotdb.mirrored.own_ainode import OwnAINode
 from quarterdeck_ainode.iotdb.mirrored.reachability import Reachability
-from quarterdeck_api.documents import Block, Document
+from quarterdeck_api.documents import Block, Document, TextBlock
 from quarterdeck_api.errors import NotFoundError, QuarterdeckError
 from quarterdeck_api.resources import Address
 
@@ -48,13 +48,13 @@ class Describing:
         name = parsed.name
         match parsed.kind:
             case "node":
-                return self._node(address, name)
+                return self._as_of_last_look(self._node(address, name))
             case "model":
-                return describe_model(address, name, self._look())
+                return self._as_of_last_look(describe_model(address, name, self._look()))
             case "ai-device":
-                return describe_ai_device(address, name, self._look())
+                return self._as_of_last_look(describe_ai_device(address, name, self._look()))
             case "query":
-                return describe_query(address, name, self._look())
+                return self._as_of_last_look(describe_query(address, name, self._look()))
             case "database":
                 return describe_database(self._client, address, name)
             case "device":
@@ -83,6 +83,14 @@ class Describing:
         """What was seen last, or what is seen now when nothing was yet."""
         latest = self._looking.latest
         return latest if latest.seen else Looking(self._client).look()
+
+    def _as_of_last_look(self, document: Document) -> Document:
+        """The document, with what keeps it from being of now."""
+        silence = self._looking.silence
+        if not silence:
+            return document
+        said = TextBlock(f"{silence}; this is what was seen last.", title="The cluster does not answer")
+        return Document(document.title, (said, *document.blocks))
 
     def _node(self, address: str, name: str) -> Document:
         look = self._look()

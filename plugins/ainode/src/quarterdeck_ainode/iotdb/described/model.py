@@ -49,16 +49,7 @@ def describe_model(address: str, name: str, look: ClusterLook) -> Document:
     if known_model is not None:
         facts.insert(1, Fact("What it does", known_model.summary))
         facts.insert(2, Fact("Task", known_model.task.value))
-    loaded = tuple((each.device, each.count) for each in look.loaded if each.model_id == name)
-    blocks: list[Block] = [
-        FactsBlock(tuple(facts)),
-        TableBlock(("AI device", "instances"), loaded, "Loaded instances")
-        if loaded
-        else TextBlock(
-            "It is loaded nowhere: each request loads it first. `active` does not mean loaded.",
-            title="Loaded instances",
-        ),
-    ]
+    blocks: list[Block] = [FactsBlock(tuple(facts)), _loaded(name, look)]
     node = look.ainode
     ours = node is not None and is_ours(node)
     if known_model is not None and (ours or name in _OFFICIAL):
@@ -67,6 +58,18 @@ def describe_model(address: str, name: str, look: ClusterLook) -> Document:
         blocks.append(TextBlock(_DEFECTS, title="Defects"))
     blocks.append(_examples(address, name, known_model))
     return Document(address, tuple(blocks))
+
+
+def _loaded(name: str, look: ClusterLook) -> Block:
+    loaded = tuple((each.device, each.count) for each in look.loaded if each.model_id == name)
+    if loaded:
+        return TableBlock(("AI device", "instances"), loaded, "Loaded instances")
+    refusal = look.refusal("SHOW LOADED MODELS")
+    if refusal is not None:
+        return TextBlock(f"not to be seen: {refusal.error.message}", title="Loaded instances")
+    return TextBlock(
+        "It is loaded nowhere: each request loads it first. `active` does not mean loaded.", title="Loaded instances"
+    )
 
 
 def _parameters(model: ModelInfo, ours: bool) -> TableBlock:

@@ -1,5 +1,7 @@
 """The documents of a node, an AI device and a running query, from what was seen last."""
 
+from collections.abc import Sequence
+
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import ClusterNode, NodeType
 from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook
 from quarterdeck_ainode.iotdb.mirrored.nodes import (
@@ -16,6 +18,7 @@ from quarterdeck_ainode.iotdb.mirrored.reachability import PortState
 from quarterdeck_ainode.iotdb.operations.our_ainode import is_ours
 from quarterdeck_api.documents import Block, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.errors import NotFoundError
+from quarterdeck_api.resources import Cell
 
 _STATUS_MEANING = {
     "Running": "its heartbeats reach the ConfigNode",
@@ -60,10 +63,11 @@ def describe_device(address: str, name: str, look: ClusterLook) -> Document:
         known = ", ".join(device for device, _ in look.devices)
         raise NotFoundError(f"there is no {address}", f"there are: {known or 'none: the AINode tells them'}", address)
     loaded = tuple((each.model_id, each.count) for each in look.loaded if each.device == name)
+    instances = _loaded_instances(look, [count for _, count in loaded])
     return Document(
         address,
         (
-            FactsBlock((Fact("Type", kind or name), Fact("Instances", sum(count for _, count in loaded)))),
+            FactsBlock((Fact("Type", kind or name), Fact("Instances", instances))),
             TableBlock(("model", "instances"), loaded, "Loaded models"),
             TextBlock(
                 "A model answers from its loaded instances; one that is not loaded is loaded for each request. "
@@ -155,7 +159,7 @@ def _of_ainode(node: ClusterNode, look: ClusterLook, managed: ManagedAINode | No
     else:
         blocks.append(TextBlock(_OFFICIAL, title="Its defects"))
     if look.ainode_answers:
-        loaded = sum(each.count for each in look.loaded)
+        loaded = _loaded_instances(look, [each.count for each in look.loaded])
         blocks.append(
             FactsBlock(
                 (
@@ -170,6 +174,11 @@ def _of_ainode(node: ClusterNode, look: ClusterLook, managed: ManagedAINode | No
         blocks.append(TextBlock(f"{silent.error.message}\n{silent.error.remedy}", title="Its models cannot be seen"))
     blocks.append(TextBlock(_ONE_AINODE, title="One AINode"))
     return tuple(blocks)
+
+
+def _loaded_instances(look: ClusterLook, counts: Sequence[int]) -> Cell:
+    refusal = look.refusal("SHOW LOADED MODELS")
+    return sum(counts) if refusal is None else f"not to be seen: {refusal.error.message}"
 
 
 def _missing(look: ClusterLook, managed: ManagedAINode | None) -> tuple[Block, ...]:

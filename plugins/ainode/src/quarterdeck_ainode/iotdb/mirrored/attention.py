@@ -32,11 +32,12 @@ class Attention:
             *self._refusals(look),
         ]
         if twins:
+            *others, last = self._backend, *twins
             found.append(
                 self._on(
                     AINODE,
                     "iotdb.same-cluster",
-                    f"{self._backend} and {', '.join(twins)} are the same cluster: what is done in one is done in the other",
+                    f"{', '.join(others)} and {last} are the same cluster: what is done in one is done in all of them",
                     f"remove one of them: `quarterdeck backend remove {self._backend}`",
                 )
             )

@@ -72,7 +72,7 @@ def off_of_model(model: CatalogueModel, look: ClusterLook) -> dict[str, str]:
     warm = {each.device for each in look.loaded if each.model_id == model.model_id and each.count > 0}
     if look.devices and warm >= {device for device, _ in look.devices}:
         off[LOAD] = f"it is loaded already on {', '.join(sorted(warm))}"
-    if look.refusal("SHOW LOADED MODELS") is None and not any(each.model_id == model.model_id for each in look.loaded):
+    if look.instances_known and not any(each.model_id == model.model_id for each in look.loaded):
         off[UNLOAD] = "no AI device has it loaded"
     return _declared("model", off)
 

@@ -101,6 +101,16 @@ class ClusterLook(Struct, frozen=True):
         """Whether the AINode answered when it was asked last."""
         return self.told > 0 and not any(each.statement == "SHOW MODELS" for each in self.refusals)
 
+    @property
+    def instances_known(self) -> bool:
+        """Whether it is known what is loaded; else nothing is among `loaded`, and that means nothing."""
+        return self.refusal("SHOW LOADED MODELS") is None
+
+    @property
+    def queries_known(self) -> bool:
+        """Whether the queries that run are known."""
+        return self.refusal("SHOW QUERIES") is None
+
     def refusal(self, statement: str) -> Refusal | None:
         """Why a statement has no answer, None when it has."""
         return next((each for each in self.refusals if each.statement == statement), None)
@@ -119,6 +129,7 @@ class Looking:
         self._clock = clock
         self._wall_clock = wall_clock
         self._last = ClusterLook()
+        self._silence = ""
         self._models_due = 0.0
         self._queries_due = 0.0
         self._attentive_until = 0.0
@@ -128,12 +139,26 @@ class Looking:
         """What was seen last; empty before the first look. May be asked by any thread."""
         return self._last
 
+    @property
+    def silence(self) -> str:
+        """Why there was no answer when it was looked at last, so that `latest` is of before; empty when there was one."""
+        return self._silence
+
     def attend(self) -> None:
         """Something was done: the next looks ask for everything."""
         self._attentive_until = self._clock() + ATTENTIVE_SECONDS
 
     def look(self) -> ClusterLook:
         """What there is now; raises UnreachableError when the cluster does not answer."""
+        try:
+            self._last = self._seen()
+        except QuarterdeckError as error:
+            self._silence = error.message
+            raise
+        self._silence = ""
+        return self._last
+
+    def _seen(self) -> ClusterLook:
         before, refusals = self._last, list[Refusal]()
         begun = self._clock()
         nodes = self._asked("SHOW CLUSTER DETAILS", read_nodes, refusals, unreachable=True)
@@ -145,8 +170,7 @@ class Looking:
             self._queries_due = self._clock() + QUERIES_SECONDS
         else:
             refusals.extend(each for each in before.refusals if each.statement == "SHOW QUERIES")
-        self._last = replace(found, refusals=tuple(refusals))
-        return self._last
+        return replace(found, refusals=tuple(refusals))
 
     @property
     def _attentive(self) -> bool:

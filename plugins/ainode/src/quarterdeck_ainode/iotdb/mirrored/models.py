@@ -59,7 +59,7 @@ def device_resources(make: ResourceMaker, look: ClusterLook, backend: str) -> li
                 device,
                 cells={
                     "type": kind or ("cpu" if device == "cpu" else ""),
-                    "instances": sum(each.count for each in loaded),
+                    "instances": sum(each.count for each in loaded) if look.instances_known else None,
                     "models": ", ".join(f"{each.model_id} ×{each.count}" for each in loaded),
                 },
                 health=(Health.UNKNOWN if silent else Health.OK).value,
@@ -98,7 +98,7 @@ def _model(make: ResourceMaker, model: CatalogueModel, look: ClusterLook, parent
             "type": model.type,
             "category": model.category,
             "task": known.task.value if known is not None else None,
-            "instances": sum(each.count for each in loaded),
+            "instances": sum(each.count for each in loaded) if look.instances_known else None,
             "devices": ", ".join(f"{each.device} ×{each.count}" for each in loaded),
         },
         health=health.value,

@@ -98,15 +98,27 @@ def try_ports(targets: Sequence[tuple[str, int]], seconds: float) -> dict[tuple[
             each = opened.enter_context(socket.socket(family, kind))
             each.setblocking(False)
             # A refusal that comes at once is told here and nowhere else.
-            if each.connect_ex(address) in (0, errno.EINPROGRESS):
+            failed = each.connect_ex(address)
+            if failed in (0, errno.EINPROGRESS):
                 selector.register(each, selectors.EVENT_WRITE, (target, each))
             else:
-                found[target] = PortState.CLOSED
+                found[target] = _state_of(failed)
         deadline = time.monotonic() + seconds
         while selector.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in selector.select(left):
                 tried: socket.socket = key.data[1]
                 failed = tried.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                found[key.data[0]] = PortState.CLOSED if failed else PortState.OPEN
+                found[key.data[0]] = _state_of(failed)
                 selector.unregister(tried)
     return found
+
+
+def _state_of(failed: int) -> PortState:
+    """Only a machine that refuses says that nothing listens; no way to it, or none back, says nothing of the port."""
+    match failed:
+        case 0:
+            return PortState.OPEN
+        case errno.ECONNREFUSED:
+            return PortState.CLOSED
+        case _:
+            return PortState.SILENT

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from quarterdeck_ainode.iotdb.capabilities import Capabilities
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.mirrored.attention import Attention
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import NodeType
 from quarterdeck_ainode.iotdb.mirrored.looking import ClusterLook, Looking
@@ -16,6 +15,7 @@ from quarterdeck_ainode.iotdb.mirrored.reachability import Reachability
 from quarterdeck_ainode.iotdb.mirrored.twins import Twins
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_api.backend import WatchContext
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 from quarterdeck_api.findings import Finding
 from quarterdeck_api.metrics import MetricSample
 from quarterdeck_api.resources import Resource
@@ -76,19 +76,24 @@ class Snapshot:
         """Asks once which cluster it is."""
         if self._identified:
             return
-        self._identified = True
         try:
             found = [str(each) for each in self._client.rows("SHOW CLUSTERID").column("ClusterId")]
-        except IotdbError:
+        except UnreachableError:
+            return  # The look was answered and stands; the next one asks again.
+        except QuarterdeckError:
             found = []  # Not every version tells, nor every user may ask; the endpoints have to do.
+        self._identified = True
         self._twins.say(self._name, *found)
 
     def _samples(self, look: ClusterLook) -> list[MetricSample]:
         now = self._wall_clock()
         ainode = f"{self._name}/node/{AINODE}"
-        found = [MetricSample(ainode, "queries", len(look.queries), now)]
+        found: list[MetricSample] = []
+        if look.queries_known:
+            found.append(MetricSample(ainode, "queries", len(look.queries), now))
         if look.ainode_answers:
             found.append(MetricSample(ainode, "models", len(look.models), now))
+        if look.ainode_answers and look.instances_known:
             found.append(MetricSample(ainode, "instances", sum(each.count for each in look.loaded), now))
         asked = next((node for node in look.nodes if node.type is NodeType.DATA_NODE), None)
         if asked is not None:
