@@ -30,7 +30,7 @@ from quarterdeck_ainode.iotdb.described.time_text import time_text
 from quarterdeck_ainode.iotdb.quoting import node
 from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Column
-from quarterdeck_api.documents import ChartBlock, FactsBlock, TextBlock
+from quarterdeck_api.documents import ChartBlock, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import CallTimeoutError, UnreachableError, UsageError
 from quarterdeck_api.resources import Resource
 
@@ -317,11 +317,11 @@ def test_only_numbers_are_forecast() -> None:
 
 def test_a_series_document_charts_numbers_and_lists_texts() -> None:
     numbers = LatestRows(tuple(map(float, range(700))), tuple(range(700)), None, 3)
-    document = series_document("plant/series/root.d.a", "INT32", [], Extent(700, 0.0, 699.0, "699"), numbers)
+    document = series_document("plant/series/root.d.a", "INT32", FactsBlock(()), numbers)
     [chart] = [each for each in document.blocks if isinstance(each, ChartBlock)]
     assert len(chart.series[0].times) == 500 and chart.series[0].values[-1] == 699.0
     words = series_document(
-        "plant/series/root.d.b", "TEXT", [], Extent(), LatestRows((1.0, 2.0), ("hallo", None), None)
+        "plant/series/root.d.b", "TEXT", FactsBlock(()), LatestRows((1.0, 2.0), ("hallo", None), None)
     )
     assert any(isinstance(each, TextBlock) and "01Z  hallo\n" in each.text for each in words.blocks)
     assert any(isinstance(each, TextBlock) and each.text.endswith("02Z  NULL") for each in words.blocks)
@@ -346,6 +346,19 @@ class SlowCounting(Answers):
         if statement.startswith("SHOW TIMESERIES"):
             return Rows(("Timeseries", "DataType"), ("TEXT", "TEXT"), (("root.d.a", "DOUBLE"),))
         return super().rows(statement, **more)
+
+
+def test_a_series_whose_latest_rows_take_too_long_is_described_by_the_rest() -> None:
+    class Slow(SlowCounting):
+        def rows(self, statement: str, **more: Any) -> Rows:
+            if statement.startswith("SELECT a FROM"):
+                raise refused("720: Query execution is time out")
+            return super().rows(statement, **more)
+
+    document = describe_series(Slow(LAST=LAST, COUNT=COUNT), "plant/series/root.d.a", "root.d.a")  # type: ignore[arg-type]
+    head, latest = document.blocks
+    assert isinstance(head, FactsBlock) and Fact("Points", 7) in head.facts
+    assert isinstance(latest, TextBlock) and "720 query timed out" in latest.text
 
 
 def test_a_series_is_described_without_what_is_not_counted_in_time() -> None:

@@ -63,7 +63,11 @@ SERVER_CODES = (
     CodeMeaning(
         NO_MEMORY, "no memory for the query", "ask again in a moment; when it stays so, give the DataNode more memory"
     ),
-    CodeMeaning(720, "query timed out", "the server ends queries after 60 s: use a shorter window, or a faster model"),
+    CodeMeaning(
+        720,
+        "query timed out",
+        "use a shorter window, or a faster model: what takes longer than 60 s is always ended by the server",
+    ),
     CodeMeaning(800, "not logged in", "try again: the session was ended by the server"),
     CodeMeaning(801, "wrong user or password", "correct user and password of the backend"),
     CodeMeaning(NO_PERMISSION, "not permitted", "ask an administrator for the privilege that the text names"),

@@ -1,6 +1,7 @@
 """The document of a series: how much it has, how regular it is, what a forecast has to know, and its latest values as a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,34 +57,32 @@ class LatestRows(Struct, frozen=True):
 
 
 def describe_series(client: IotdbClient, address: str, name: str) -> Document:
-    """The document; raises NotFoundError when there is no such series."""
+    """The document; raises NotFoundError when there is no such series. Without its latest rows when they do not come in time."""
     series = parse_series(name)
+    read: Callable[[], LatestRows]
     if isinstance(series, TreeSeries):
         kind, facts = _of_tree(client, address, series)
         extent = tree_extents(client, [series.path], _SECONDS).get(series.path, Extent())
-        latest = _latest_of_tree(client, series)
+        read = partial(_latest_of_tree, client, series)
     else:
         kind, facts = _of_table(client, address, series)
         table, column = TableName(series.database, series.table), series.column
         extent = column_extents(client, table.database, table.table, [column], series.tags, _SECONDS).get(
             column, Extent()
         )
-        latest = _latest_of_table(client, series)
-    return series_document(address, kind, facts, extent, latest)
+        read = partial(_latest_of_table, client, series)
+    head = _head(facts, extent)
+    try:
+        latest = read()
+    except QuarterdeckError as error:
+        return Document(address, (head, TextBlock(f"not read: {error.message}", title="The latest rows")))
+    return series_document(address, kind, head, latest)
 
 
-def series_document(address: str, kind: str, facts: Sequence[Fact], extent: Extent, latest: LatestRows) -> Document:
+def series_document(address: str, kind: str, head: FactsBlock, latest: LatestRows) -> Document:
     """What is known, put together; pure."""
     blocks: list[Block] = [
-        FactsBlock(
-            (
-                *facts,
-                Fact("Points", extent.points if extent.points is not None else "not counted in time"),
-                Fact("First", time_text(extent.first)),
-                Fact("Last", time_text(extent.last)),
-                Fact("Last value", extent.value),
-            )
-        ),
+        head,
         FactsBlock(tuple(_latest_facts(latest)), _latest_title(len(latest.times), "row")),
     ]
     warnings = forecast_warnings(kind, latest)
@@ -127,6 +126,18 @@ def forecast_warnings(kind: str, latest: LatestRows) -> list[str]:
             f"not by the usual {duration_text(spacing.usual)}."
         )
     return found
+
+
+def _head(facts: Sequence[Fact], extent: Extent) -> FactsBlock:
+    return FactsBlock(
+        (
+            *facts,
+            Fact("Points", extent.points if extent.points is not None else "not counted in time"),
+            Fact("First", time_text(extent.first)),
+            Fact("Last", time_text(extent.last)),
+            Fact("Last value", extent.value),
+        )
+    )
 
 
 def _latest_title(count: int, what: str) -> str:
