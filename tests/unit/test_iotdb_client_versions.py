@@ -28,7 +28,14 @@ from quarterdeck_ainode.iotdb.client.faults import coded, refusal, refused
 from quarterdeck_ainode.iotdb.versions import VERSIONS, Edition, category_of, recognise, state_of
 
 ROOT = Privileges(
-    frozenset((("", "SYSTEM"), ("", "SECURITY"), ("root.**", "READ_DATA"), ("root.**", "WRITE_DATA"))),
+    frozenset(
+        (
+            ("", "SYSTEM"),
+            ("", "SECURITY"),
+            *(("root.**", f"{each}_DATA") for each in ("READ", "WRITE")),
+            ("root.**", "READ_SCHEMA"),
+        )
+    ),
     frozenset((("", "SYSTEM"), ("*.*", "SELECT"), ("*.*", "INSERT"))),
 )
 READER = Privileges(frozenset((("root.plant.**", "READ_DATA"),)), frozenset())
@@ -190,6 +197,16 @@ def test_a_user_with_few_privileges_is_told_which_and_why() -> None:
     assert found.off("series.save") == "" and found.off("series.forecast") == "" and found.off("query.kill") == ""
     assert found.reason(Feature.NODES) and not found.reason(Feature.QUERIES)
     assert any("may not see nodes, models" in each for each in found.notices)
+
+
+@pytest.mark.parametrize(
+    ("privilege", "sees"),
+    [("READ_DATA", False), ("READ_SCHEMA", True), ("WRITE_SCHEMA", True), ("READ", True), ("ALL", True)],
+)
+def test_a_user_who_sees_no_series_is_told_why(privilege: str, sees: bool) -> None:
+    rights = Privileges(frozenset((("root.plant.**", privilege),)), None)
+    found = capabilities_of(answers(user="eve", privileges=rights))
+    assert any("eve sees no devices and series" in each for each in found.notices) is not sees
 
 
 def test_a_user_without_any_privilege_cannot_forecast() -> None:

@@ -126,6 +126,8 @@ _OPERATING = (
     Feature.SET_CONFIGURATION,
 )
 _ABOUT_MODELS = (Feature.CREATE_MODEL, Feature.DROP_MODEL, Feature.LOAD_MODEL)
+#: One of these lets a user see which series there are; without them the server answers with none.
+_SHOWS_SCHEMA = ("READ_SCHEMA", "WRITE_SCHEMA", "READ", "WRITE")
 
 
 def capabilities_of(answers: Answers) -> Capabilities:
@@ -151,6 +153,10 @@ def capabilities_of(answers: Answers) -> Capabilities:
     denied = [feature.value for feature, reply in answers.replies.items() if reply.status == NO_PERMISSION]
     if denied:
         notices.append(f"user {answers.user} may not see {', '.join(denied)}: ask for the privilege {facts.privilege}")
+    if answers.privileges.may(Dialect.TREE, *_SHOWS_SCHEMA) is False:
+        notices.append(
+            f"user {answers.user} sees no devices and series of the tree, and cannot use any: ask for the privilege READ_SCHEMA"
+        )
     return Capabilities(
         facts,
         answers.build,
