@@ -9,7 +9,6 @@ import pytest
 from fake_datanode import Answer, FakeDataNode, result, texts
 from quarterdeck_ainode.iotdb.capabilities import Feature
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
-from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.error_codes import Numbering
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.mirrored.looking import Looking
@@ -97,7 +96,7 @@ def test_a_table_dialect_that_does_not_answer_now_is_not_taken_for_none(
 ) -> None:
     prober = Prober(client, Clock())
     known = prober.capabilities()
-    assert Dialect.TABLE in known.dialects
+    assert not any("only the tree dialect" in each for each in known.notices)
     replies = iter([about("2.0.10"), answer])
 
     def version() -> object:
@@ -110,7 +109,7 @@ def test_a_table_dialect_that_does_not_answer_now_is_not_taken_for_none(
     assert prober.while_watched() is known
     replies = iter([about("2.0.10"), (700, "mismatched input")])
     lacking = prober.capabilities(again=True)
-    assert lacking.dialects == (Dialect.TREE,) and "table dialect" in lacking.reason(Feature.TABLE_FORECAST)
+    assert any("only the tree dialect" in each for each in lacking.notices)
 
 
 def test_a_test_of_the_backend_logs_in_even_after_a_refusal(node: FakeDataNode, client: IotdbClient) -> None:

@@ -16,7 +16,6 @@ from quarterdeck_ainode.iotdb.capabilities import (
     Reply,
     capabilities_of,
 )
-from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.error_codes import (
     AINODE_CODES,
     AINODE_CODES_BEFORE_2_0_8,
@@ -51,7 +50,6 @@ def answers(**changed: Any) -> Answers:
         privileges=ROOT,
         tree_functions=frozenset(("FORECAST", "CAST")),
         table_functions=frozenset(("FORECAST", "CLASSIFY", "HOP")),
-        device_columns=("DeviceId", "DeviceType"),
         ainode=True,
     )
     return msgspec.structs.replace(whole, **changed)
@@ -172,7 +170,7 @@ def test_a_whole_server_lacks_only_what_its_edition_lacks() -> None:
     found = capabilities_of(answers())
     assert set(found.lacking) == {Feature.FINE_TUNING, Feature.COVARIATES}
     assert "never reaches an AINode" in found.reason(Feature.FINE_TUNING)
-    assert found.notices == () and found.dialects == (Dialect.TREE, Dialect.TABLE) and found.device_types
+    assert found.notices == ()
     assert [action for action in ACTION_FEATURES if found.off(action)] == ["model.fine-tune"]
 
 
@@ -251,7 +249,6 @@ def test_functions_are_what_the_server_lists_and_else_what_its_version_has() -> 
 
 def test_a_server_without_the_table_dialect() -> None:
     found = capabilities_of(answers(table_dialect=False, table_functions=None))
-    assert found.dialects == (Dialect.TREE,)
     assert "does not answer" in found.reason(Feature.TABLE_FORECAST)
     assert any("only the tree dialect" in each for each in found.notices)
 

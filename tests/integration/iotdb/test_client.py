@@ -261,7 +261,6 @@ def test_what_the_server_can_do_for_root(client: IotdbClient) -> None:
     found = Prober(client, lambda: 0.0).capabilities()
     assert found.facts.version == "2.0.10" and found.facts.verified and found.user == "root"
     assert set(found.lacking) == {Feature.FINE_TUNING, Feature.COVARIATES}
-    assert found.dialects == (Dialect.TREE, Dialect.TABLE)
     assert any("no AINode is registered" in each for each in found.notices)
 
 

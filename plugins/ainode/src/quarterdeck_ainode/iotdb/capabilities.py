@@ -70,7 +70,6 @@ class Answers(Struct, frozen=True):
     privileges: Privileges
     tree_functions: frozenset[str] | None
     table_functions: frozenset[str] | None
-    device_columns: tuple[str, ...] = ()
     table_dialect: bool = True
     ainode: bool | None = None
 
@@ -83,9 +82,6 @@ class Capabilities(Struct, frozen=True):
     user: str
     lacking: Mapping[Feature, str]
     notices: tuple[str, ...]
-    ainode: bool | None
-    dialects: tuple[Dialect, ...]
-    device_types: bool
 
     def reason(self, feature: Feature) -> str:
         """Why the feature is not to be had; empty when it is."""
@@ -163,9 +159,6 @@ def capabilities_of(answers: Answers) -> Capabilities:
         answers.user,
         lacking,
         tuple(notices),
-        answers.ainode,
-        (Dialect.TREE, Dialect.TABLE) if answers.table_dialect else (Dialect.TREE,),
-        any(each.lower() == "devicetype" for each in answers.device_columns),
     )
 
 

@@ -24,7 +24,7 @@ _QUESTIONS = (
     (Feature.CONFIGURATION, "SHOW CONFIGURATION", Dialect.TABLE),
 )
 
-#: Those that the AINode answers; the columns of the last one differ between versions.
+#: Those that the AINode answers.
 _AINODE_QUESTIONS = (
     (Feature.MODELS, "SHOW MODELS"),
     (Feature.LOADED_MODELS, "SHOW LOADED MODELS"),
@@ -90,9 +90,8 @@ class Prober:
             for feature, statement, dialect in _QUESTIONS
             if dialect is Dialect.TREE or table
         }
-        devices = None
         for feature, statement in _AINODE_QUESTIONS:
-            replies[feature], devices = self._reply(statement, Dialect.TREE)
+            replies[feature], _ = self._reply(statement, Dialect.TREE)
             if replies[feature] == _SILENT:
                 break  # An AINode that hangs lets every question last until its time-out.
         _, nodes = self._reply("SHOW AINODES", Dialect.TREE)
@@ -107,7 +106,6 @@ class Prober:
             ),
             self._functions(Dialect.TREE),
             self._functions(Dialect.TABLE) if table else None,
-            devices.columns if devices else (),
             table,
             bool(nodes.values) if nodes else None,
         )

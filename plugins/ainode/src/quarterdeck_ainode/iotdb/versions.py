@@ -23,8 +23,7 @@ class VersionFacts(Struct, frozen=True, kw_only=True):
     """How one version behaves; the defaults are those of 2.0.10.
 
     `forecast_input` and `classify_input` name the argument of the table functions that holds the query ("" where there is no such function);
-    `horizon_key` is the key of CALL INFERENCE for the number of values, `inference_keys` the others that it documents besides the model's own;
-    `uri_schemes` are what CREATE MODEL … USING URI takes; `privilege` is what statements about models need in the tree dialect.
+    `horizon_key` is the key of CALL INFERENCE for the number of values; `privilege` is what statements about models need in the tree dialect.
     """
 
     version: str
@@ -34,11 +33,8 @@ class VersionFacts(Struct, frozen=True, kw_only=True):
     classify_input: str = "input"
     tree_forecast: bool = True
     horizon_key: str = "outputLength"
-    inference_keys: tuple[str, ...] = ("generateTime",)
     ai_devices: bool = True
     show_configuration: bool = True
-    models_table: bool = False
-    uri_schemes: tuple[str, ...] = ("file",)
     fine_tuning: bool = False
     covariates: bool = False
     privilege: str = "SYSTEM"
@@ -56,14 +52,12 @@ _FIRST = VersionFacts(
     classify_input="",
     tree_forecast=False,
     horizon_key="predict_length",
-    inference_keys=("window",),
     ai_devices=False,
     show_configuration=False,
-    uri_schemes=("file", "https"),
     privilege="USE_MODEL",
     numbering=Numbering.BEFORE_2_0_8,
 )
-_OLD = replace(_FIRST, version="2.0.5", forecast_input="input", ai_devices=True, models_table=True)
+_OLD = replace(_FIRST, version="2.0.5", forecast_input="input", ai_devices=True)
 _UPGRADED = VersionFacts(
     version="2.0.8", classify_input="", tree_forecast=False, show_configuration=False, privilege="USE_MODEL"
 )
