@@ -82,6 +82,14 @@ def test_it_is_asked_again_after_a_while_a_reconnect_and_when_somebody_wants(
     assert prober.capabilities().facts.numbering is Numbering.BEFORE_2_0_8
 
 
+def test_a_server_that_does_not_tell_its_version_is_taken_for_an_old_one(
+    node: FakeDataNode, client: IotdbClient
+) -> None:
+    node.on("SHOW VERSION", result([("Version", "TEXT")], None))
+    found = Prober(client, Clock()).capabilities()
+    assert found.facts.version == "of unknown version" and any("may differ" in each for each in found.notices)
+
+
 def test_an_ainode_that_hangs_hides_nothing_else(node: FakeDataNode, client: IotdbClient) -> None:
     node.on("SHOW MODELS", Answer.HANG)
     found = Prober(client, Clock()).capabilities()

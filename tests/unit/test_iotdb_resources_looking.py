@@ -140,6 +140,21 @@ def test_queries_of_both_dialects_are_put_together(look_at: Any) -> None:
     assert [each.query_id for each in Looking(server, Clock()).look().queries] == ["q9", "q2"]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("refusal", "left_out"), [("700: mismatched input", True), ("803: SYSTEM", True), ("719: no memory", False)]
+)
+def test_only_a_dialect_in_which_queries_cannot_be_asked_for_is_left_out(refusal: str, left_out: bool) -> None:
+    class OneDialect(Server):
+        def rows(self, statement: str, *, dialect: Dialect = Dialect.TREE, **more: Any) -> Rows:
+            if statement == "SHOW QUERIES" and dialect is Dialect.TREE:
+                raise refused(refusal)
+            return super().rows(statement, dialect=dialect)
+
+    look = Looking(OneDialect(DATA_NODE), Clock()).look()  # type: ignore[arg-type]
+    assert [each.query_id for each in look.queries] == (["q2"] if left_out else [])
+    assert look.queries_known is left_out
+
+
 def test_what_the_ainode_told_is_kept_while_it_is_silent_and_gone_with_it(look_at: Any) -> None:
     server, looking, clock = look_at(DATA_NODE, ainode())
     assert [each.model_id for each in looking.look().models] == ["arima", "mine"]

@@ -80,7 +80,7 @@ class Prober:
         return ProbeResult(f"{found.facts.title}", tuple(can), tuple(notices))
 
     def _ask(self) -> Answers:
-        [about, *_] = self._client.rows("SHOW VERSION").texts()
+        about = next(self._client.rows("SHOW VERSION").texts(), {})
         version, build = about.get("version", ""), about.get("buildinfo", "")
         self._client.number_errors(recognise(version, build).facts.numbering)
         table = self._answers_tables()

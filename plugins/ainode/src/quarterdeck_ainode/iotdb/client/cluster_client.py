@@ -50,7 +50,7 @@ class IotdbClient:
         purpose: Purpose = Purpose.MONITORING,
         timeout: float | None = None,
     ) -> Rows:
-        """The rows of a query whose result is small, within `timeout` seconds (else what the purpose allows)."""
+        """The rows of a query whose result is small, each part of it within `timeout` seconds (else what the purpose allows)."""
         seconds = timeout or self.timeout_of(purpose)
         with self.session(purpose, dialect) as session:
             return session.rows(statement, seconds)

@@ -187,7 +187,7 @@ def _said(error: OSError) -> str:
 
 
 def connect(endpoint: Endpoint, timeout: float, tls: ssl.SSLContext | None) -> Connection:
-    """Connects within `timeout` seconds, the handshake of TLS included; raises OSError."""
+    """Connects within `timeout` seconds (of each address, where the host has several), the handshake of TLS included; raises OSError."""
     deadline = time.monotonic() + timeout
     raw = socket.create_connection((endpoint.host, endpoint.port), timeout)
     try:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION
+from quarterdeck_ainode.iotdb.client.error_codes import NO_PERMISSION, NOT_UNDERSTOOD
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.versions import category_of, state_of
@@ -106,7 +106,8 @@ def read_devices(client: IotdbClient) -> dict[str, str]:
 def read_queries(client: IotdbClient) -> tuple[RunningQuery, ...]:
     """The queries that run; an administrator sees those of all users. The table dialect tells whose they are.
 
-    Each dialect lists its own queries only (measured on 2.0.10), so both are asked; what one refuses is left out while the other answers.
+    Each dialect lists its own queries only (measured on 2.0.10), so both are asked; one that the server has not, or in which the user may not
+    ask, is left out while the other answers.
     """
     found: dict[str, RunningQuery] = {}
     refusals: list[IotdbError] = []
@@ -114,6 +115,8 @@ def read_queries(client: IotdbClient) -> tuple[RunningQuery, ...]:
         try:
             found.update((each.query_id, each) for each in queries_of(client.rows("SHOW QUERIES", dialect=dialect)))
         except IotdbError as error:
+            if error.status not in (*NOT_UNDERSTOOD, NO_PERMISSION):
+                raise
             refusals.append(error)
     if len(refusals) == len(Dialect):
         raise refusals[0]
