@@ -93,6 +93,17 @@ def test_a_list_of_unknown_length_has_pages_without_places() -> None:
     assert page.previous == "0:0", "where the page before begins is found out all the same"
 
 
+def test_the_last_page_knows_the_length_better_than_an_old_count() -> None:
+    class Counted(ListSource):
+        def count(self) -> int | None:
+            return 6
+
+    sources = [Counted(numbered(5))]
+    assert page_of(sources, asked(limit=3)).total == 6
+    assert page_of(sources, asked("0:3", limit=3)).total == 5
+    assert page_of([Uncounted(numbered(2))], asked()).total == 2
+
+
 def test_the_server_narrows_by_the_longest_word() -> None:
     assert (Narrowing("").word, Narrowing("").more) == ("", False)
     assert (Narrowing("press").word, Narrowing("press").more) == ("press", False)

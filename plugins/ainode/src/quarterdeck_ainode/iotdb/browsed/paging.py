@@ -70,15 +70,16 @@ def page_of(sources: Sequence[Source], request: BrowseRequest, *, unfiltered: bo
             break
         place, offset = place + 1, 0
     counts = [source.count() for source in sources]
-    before = counts[: first[0]]
-    return Page(
-        tuple(found),
-        following,
-        _before(sources, first, request.limit),
-        first[1] + sum(each or 0 for each in before) if None not in before else None,
-        sum(each or 0 for each in counts) if None not in counts else None,
-        unfiltered,
-    )
+    start = _sum(counts[: first[0]])
+    start = None if start is None else start + first[1]
+    # Where the list ends is known better than how long it was when it was counted.
+    ended = not following and start is not None and bool(found)
+    total = (start or 0) + len(found) if ended else _sum(counts)
+    return Page(tuple(found), following, _before(sources, first, request.limit), start, total, unfiltered)
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    return None if None in counts else sum(each or 0 for each in counts)
 
 
 def _start(sources: Sequence[Source], cursor: str) -> tuple[int, int]:
