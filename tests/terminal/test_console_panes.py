@@ -123,6 +123,11 @@ def test_rows_of_a_backend_that_is_not_reached_say_no_health(play: Play, make_mo
         await until(pilot, lambda: "? active" in row() and "●" not in row(), app)
         await pilot.press("4", "3")
         await until(pilot, lambda: "? active" in row(), app)
+        await pilot.press("d")
+        await until(pilot, lambda: "? active  as it was seen last: ainode is unreachable" in text(app), app)
+        runtime.set_backends(*ready)
+        await until(pilot, lambda: "● active" in text(app), app)
+        await pilot.press("escape")
         runtime.set_backends(*ready)
         await until(pilot, lambda: "● active" in row(), app)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.signal import Signal
 from textual.theme import Theme
 
 from quarterdeck.tui.feed_shelf import FeedShelf
@@ -73,6 +74,8 @@ class ConsoleApp(KeyedApp):
         self._keep_theme = keep_theme
         self._notices = [notice] if notice else []
         self._deck_waits = False
+        #: The state of a backend changed.
+        self.backends_changed: Signal[tuple[BackendState, ...]] = Signal(self, "backends")
         self._main: MainScreen | None = None
         self._use_theme(theme)
 
@@ -154,6 +157,7 @@ class ConsoleApp(KeyedApp):
     def backends_known(self, backends: tuple[BackendState, ...]) -> None:
         """The state of a backend changed."""
         self.main.set_backends(backends)
+        self.backends_changed.publish(backends)
 
     def connection_said(self, sentence: str) -> None:
         """How the connection is; empty when it is there."""

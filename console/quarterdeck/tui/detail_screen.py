@@ -61,6 +61,7 @@ class DetailScreen(Screen[None]):
         super().__init__()
         self.address = address
         self.resource: Resource | None = None
+        self._cells: dict[str, Cell] = {}
         self.console = console
         self._palette: Palette = console.palette
         self._settled = False
@@ -86,6 +87,7 @@ class DetailScreen(Screen[None]):
         self.styles.background = self._palette.screen_background
         self._title.show(((f" {visible(self.address)}", self._palette.accent),))
         self.bindings_updated_signal.subscribe(self, lambda _: self._show_hints())
+        self.console.backends_changed.subscribe(self, lambda _: self._show_anew())
         self._view.focus()
         self.app.cursor_position = self._view.region.offset
 
@@ -191,7 +193,8 @@ class DetailScreen(Screen[None]):
     def _take_document(self, shown: DocumentShown) -> None:
         if shown.resource is not None:
             self.resource = shown.resource
-            self._show_state(shown.resource, dict(zip(shown.columns, shown.resource.cells, strict=False)))
+            self._cells = dict(zip(shown.columns, shown.resource.cells, strict=False))
+            self._show_state(shown.resource, self._cells)
         if shown.document is not None:
             self._document = shown.document
             self._draw()
@@ -226,10 +229,20 @@ class DetailScreen(Screen[None]):
         blocks = known if block is None else (*known[:1], block, *known[1:])  # What moves stands where it is seen.
         self._view.show(replace(self._document, blocks=blocks))
 
+    def _show_anew(self) -> None:
+        if self.resource is not None:
+            self._show_state(self.resource, self._cells)
+
     def _show_state(self, resource: Resource, cells: dict[str, Cell]) -> None:
         palette = self._palette
         if resource.health is Health.UNKNOWN and not resource.state and not resource.reason:
             self._progress.show(())  # Not kept by the runtime: only its document tells about it.
+            return
+        backend = next((each for each in self.console.backends if each.name == resource.backend), None)
+        if backend is not None and backend.state != "ready":
+            state = f" {GLYPHS[Health.UNKNOWN]} {visible(resource.state or resource.health.value)}"
+            why = f"  as it was seen last: {visible(backend.name)} is {backend.state}"
+            self._progress.show(((state, palette.health[Health.UNKNOWN]), (why, palette.base)))
             return
         style = palette.health[resource.health]
         parts: list[Part] = [(f" {GLYPHS[resource.health]} {visible(resource.state or resource.health.value)}", style)]
