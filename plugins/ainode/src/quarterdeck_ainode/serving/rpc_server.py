@@ -5,6 +5,7 @@ IoTDB's nodes keep connections open for hours without a word, so there is a time
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -47,6 +48,7 @@ class _Connection:
         self.writer = writer
         self.peer = peer
         self.busy = False
+        """A whole message has come and its answer is not sent yet. Half a message is nothing that anybody would miss."""
         self.last_used = monotonic()
 
 
@@ -104,11 +106,14 @@ class RpcServer:
         self._thread.start()
         try:
             return asyncio.run_coroutine_threadsafe(self._listen(host, port), self._loop).result()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # The latter for names that no resolver would be asked for.
             self._end_loop()
+            no_such_host = isinstance(error, (UnicodeError, socket.gaierror)) or error.errno == errno.EADDRNOTAVAIL
             raise UsageError(
-                f"cannot listen at {host}:{port}: {error.strerror or error}",
-                "give another --port (0 takes any free one), or end the program that listens there",
+                f"cannot listen at {host}:{port}: {getattr(error, 'strerror', None) or error}",
+                "give an address of this machine with --host"
+                if no_such_host
+                else "give another --port (0 takes any free one), or end the program that listens there",
             ) from error
 
     def stop(self, seconds: float) -> bool:
@@ -156,6 +161,7 @@ class RpcServer:
             writer.transport.abort()
             return
         self._connections[task] = connection
+        writer.transport.set_write_buffer_limits(0)  # An answer counts as sent once nothing of it is left here.
         _keep_alive(writer.get_extra_info("socket"))
         try:
             await self._serve(reader, connection)
@@ -190,7 +196,6 @@ class RpcServer:
                     f"{self._limits.frame_bytes} are taken"
                 )
                 return
-            connection.busy = True
             counted = size if size > _SMALL_FRAME else 0
             await self._budget.take(counted)
             try:
@@ -201,6 +206,7 @@ class RpcServer:
                         f"ended the connection of {connection.peer}: it stopped in the middle of a message"
                     )
                     raise
+                connection.busy = True
                 answer = await self._answered(frame)
             finally:
                 await self._budget.give(counted)
