@@ -122,7 +122,7 @@ class InferenceWorkers:
     def keep_warm(self, name: str, task: InferenceTask, seconds: float) -> None:
         """Has every worker warm a model, now and after crashes; returns when each has tried, or after `seconds`.
 
-        Raises EngineError, and wishes it no longer, when no worker could.
+        Raises EngineError, and wishes it no longer, when no worker could; also when `let_cool` ended the wish meanwhile.
         """
         with self._changed:
             self._check_open()
@@ -131,20 +131,30 @@ class InferenceWorkers:
             wish.ended.clear()
             self._changed.notify_all()
             self._changed.wait_for(
-                lambda: self._closed or all(name in seat.warm or seat.number in wish.failed for seat in self._seats),
+                lambda: (
+                    self._closed
+                    or self._wishes.get(name) is not wish
+                    or all(name in seat.warm or seat.number in wish.failed for seat in self._seats)
+                ),
                 seconds,
             )
             self._check_open()
-            if len(wish.failed) == len(self._seats) and self._wishes.pop(name, None) is not None:
+            if len(wish.failed) == len(self._seats):
+                self._end_wish(wish)
                 reason = next(iter(wish.failed.values()))
                 raise EngineError(AinodeStatus.LOAD_MODEL_FAILED, f"{name} could not be loaded: {reason}")
+            if self._wishes.get(name) is not wish:
+                raise EngineError(
+                    AinodeStatus.LOAD_MODEL_FAILED, f"{name} was unloaded or dropped while it was being loaded"
+                )
 
     def let_cool(self, name: str) -> bool:
         """Ends what `keep_warm` began; says whether there was such a wish."""
         with self._changed:
-            for seat in self._seats:
-                seat.warm.discard(name)
-            return self._wishes.pop(name, None) is not None
+            wish = self._wishes.get(name)
+            if wish is not None:
+                self._end_wish(wish)
+            return wish is not None
 
     def warm(self) -> Mapping[str, int]:
         """By model that is to be kept warm, the workers in which it is warm now."""
@@ -188,6 +198,13 @@ class InferenceWorkers:
     def _idle(self) -> int:
         return sum(seat.ready and not seat.busy and seat.lives for seat in self._seats)
 
+    def _end_wish(self, wish: _Wish) -> None:
+        if self._wishes.get(wish.name) is wish:
+            del self._wishes[wish.name]
+            for seat in self._seats:
+                seat.warm.discard(wish.name)
+            self._changed.notify_all()
+
     def _give_up_waiting(self, call: InferenceCall) -> None:
         with self._changed:
             if call in self._waiting:
@@ -204,6 +221,8 @@ class InferenceWorkers:
             try:
                 if self._start(seat):
                     self._serve(seat)
+            except Exception:  # noqa: BLE001 - the end of a thread: a seat that nobody keeps would be lost for good.
+                _log.exception("the place of worker %d failed in a way that it should not", seat.number)
             finally:
                 self._clear(seat)
             lasted = seat.answered > answered or self._clock() - started > _LONGEST_PAUSE
@@ -211,7 +230,7 @@ class InferenceWorkers:
 
     def _pause(self, failures: int) -> bool:
         """Waits before the next start, the longer the more have failed; False once the pool is closed."""
-        pause = min(_FIRST_PAUSE * 2.0 ** (failures - 1), _LONGEST_PAUSE) if failures else 0.0
+        pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 10), _LONGEST_PAUSE) if failures else 0.0
         with self._changed:
             self._changed.wait_for(lambda: self._closed, pause)
             return not self._closed
@@ -220,7 +239,7 @@ class InferenceWorkers:
         """Starts a worker and has it import what it needs; says whether it is ready."""
         try:
             child = WorkerChild(self._notify)
-        except (OSError, WorkerGoneError) as error:
+        except (OSError, RuntimeError, WorkerGoneError) as error:  # RuntimeError: no thread could be started.
             _log.error("no worker can be started: %s; see whether memory or processes run out", error)
             return False
         with self._changed:
@@ -231,7 +250,8 @@ class InferenceWorkers:
             child.call(self._functions.prepare, None, _START_LIMIT)
         except (WorkerGoneError, WorkerLateError) as error:
             seat.dismissed = isinstance(error, WorkerLateError)
-            _log.error("worker %d did not become ready", child.pid)
+            if not self._closed:
+                _log.error("worker %d did not become ready", child.pid)
             return False
         except WorkerRaisedError as error:
             seat.dismissed = True
@@ -260,13 +280,21 @@ class InferenceWorkers:
                 if wish is not None and not (self._waiting and seat.warmed_last):
                     seat.busy = seat.warmed_last = True
                     return wish
-                if self._waiting:
-                    call = self._waiting.popleft()
+                call = self._first_in_time()
+                if call is not None:
                     self._running[seat.number] = call
                     seat.busy, seat.warmed_last = True, False
                     return call
                 self._changed.wait()
             return None
+
+    def _first_in_time(self) -> InferenceCall | None:
+        """The request that has waited longest. One whose time is up is left to whoever asked: it would only cost the worker that begins it."""
+        now = self._clock()
+        call = next((each for each in self._waiting if each.deadline > now), None)
+        if call is not None:
+            self._waiting.remove(call)
+        return call
 
     def _unwarmed(self, seat: _Seat) -> _Wish | None:
         for name, wish in self._wishes.items():
@@ -294,8 +322,10 @@ class InferenceWorkers:
         with self._changed:
             del self._running[seat.number]
             if outcome is None and call.attempts < _ATTEMPTS and not self._closed:
-                self._waiting.appendleft(call)
-                return good
+                if call.deadline > self._clock():
+                    self._waiting.appendleft(call)
+                    return good
+                outcome = too_late(call)
             seat.answered += outcome is not None
             if isinstance(outcome, Computed) and call.model_id in self._wishes:
                 seat.warm.add(call.model_id)
