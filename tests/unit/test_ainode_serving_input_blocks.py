@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iotdb.tsfile.utils.tsblock_serde import deserialize
 
-from quarterdeck_ainode.serving.input_blocks import NUMERIC, read_input_block
+from quarterdeck_ainode.serving.input_blocks import MOST_VALUES, NUMERIC, read_input_block
 from quarterdeck_ainode.tsblock import MOST_ROWS, TsBlockError, encode_doubles
 from quarterdeck_ainode.value_types import ValueType
 
@@ -142,6 +142,15 @@ def test_a_repeated_value_does_not_take_more_memory_than_is_allowed() -> None:
     value = b"\2" + _plain(ValueType.INT64, [1])
     with pytest.raises(TsBlockError, match=f"at most {MOST_ROWS}"):
         read_input_block(_block(2**31 - 1, [(ValueType.INT64, 4, value)], (4, value)))
+
+
+def test_many_columns_of_repeated_values_do_not_either() -> None:
+    value = b"\2" + _plain(ValueType.INT64, [1])
+    columns = [(ValueType.INT64, 4, value)] * 2
+    assert MOST_VALUES < 2 * MOST_ROWS
+    with pytest.raises(TsBlockError, match=f"{MOST_ROWS} rows of 2 value columns; at most {MOST_VALUES} values"):
+        read_input_block(_block(MOST_ROWS, columns, (4, value)))
+    assert len(read_input_block(_block(1000, columns, (4, value))).columns) == 2
 
 
 @pytest.mark.parametrize(

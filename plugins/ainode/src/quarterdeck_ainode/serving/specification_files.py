@@ -27,7 +27,7 @@ def read_specification_file(uri: str, trusted: Iterable[Path]) -> bytes:
     path = _path(uri)
     folders = tuple(trusted)
     found = _resolved(path, uri, folders)
-    if found.is_dir():
+    if _is_folder(found):
         found = _resolved(found / FILE_NAME, uri, folders)
     return _read(found, uri)
 
@@ -63,6 +63,13 @@ def _resolved(path: Path, uri: str, trusted: tuple[Path, ...]) -> Path:
             "copy the specification there, or have whoever starts the AINode trust its folder",
         )
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # A name that is too long, or a folder that may not be looked into: opening says so.
 
 
 def _read(path: Path, uri: str) -> bytes:
