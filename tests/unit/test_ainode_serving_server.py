@@ -151,6 +151,16 @@ def test_requests_wait_while_too_many_bytes_are_held(make_node: MakeNode) -> Non
     assert values(second.receive("forecast")) == [2.5] * 2
 
 
+def test_what_is_only_announced_takes_no_room_from_others(make_node: MakeNode) -> None:
+    node = make_node(ServerLimits(bytes_in_flight=200_000))
+    for _ in range(5):
+        node.asker().socket.sendall((190_000).to_bytes(4, "big") + b"\x80\x01\0\1" + bytes(1000))
+    until(lambda: node.server.connections == 5)
+    dataset = encode_doubles(np.full(10_000, 2.5))
+    asked = messages.ForecastRequestMessage("last", dataset, 2)
+    assert values(node.asker().ask("forecast", asked)) == [2.5] * 2
+
+
 def test_a_hundred_connections_at_once_are_all_answered(make_node: MakeNode) -> None:
     node = make_node()
     askers = [node.asker() for _ in range(100)]

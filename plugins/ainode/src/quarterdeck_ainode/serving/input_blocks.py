@@ -4,14 +4,17 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.tsblock import MOST_ROWS, BlockReader, StoredColumn, TsBlockError
+from quarterdeck_ainode.tsblock import MOST_ROWS, BlockReader, Encoding, StoredColumn, TsBlockError
 from quarterdeck_ainode.value_types import ValueType
 
 #: Value columns of one block; the DataNode sends one.
 MOST_COLUMNS = 1_000
 
-#: Values of one block in all its columns: as many as the longest column has, because repeated ones need no bytes of the message.
+#: Values of one block in all its columns: as many as the longest column has, because booleans take 64 times their bytes.
 MOST_VALUES = MOST_ROWS
+
+#: Of them, and of times, those that are repeated: they need no bytes at all, and no model takes a fifth as many.
+MOST_REPEATED = 500_000
 
 #: Types that can be taken for numbers.
 NUMERIC = (ValueType.BOOLEAN, ValueType.INT32, ValueType.INT64, ValueType.FLOAT, ValueType.DOUBLE)
@@ -32,6 +35,9 @@ def read_input_block(data: bytes) -> InputBlock:
         raise TsBlockError(
             f"the block has {header.rows} rows of {len(header.types)} value columns; at most {MOST_VALUES} values are read"
         )
+    repeated = header.rows * header.encodings.count(Encoding.REPEATED)
+    if repeated > MOST_REPEATED:
+        raise TsBlockError(f"the block has {repeated} values that are repeated; at most {MOST_REPEATED} are read")
     types = [_numeric(code, index) for index, code in enumerate(header.types)]
     times = source.column(ValueType.INT64, header.encodings[0], header.rows, "the time column")
     if times.missing is not None:

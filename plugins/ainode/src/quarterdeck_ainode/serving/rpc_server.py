@@ -196,16 +196,13 @@ class RpcServer:
                     f"{self._limits.frame_bytes} are taken"
                 )
                 return
+            # What was only announced takes nothing from others: a large message is counted once it really comes.
+            frame = await self._arrived(reader, min(size, _SMALL_FRAME), connection)
             counted = size if size > _SMALL_FRAME else 0
             await self._budget.take(counted)
             try:
-                try:
-                    frame = await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
-                except TimeoutError:
-                    self._complaints.tell(
-                        f"ended the connection of {connection.peer}: it stopped in the middle of a message"
-                    )
-                    raise
+                if counted:
+                    frame += await self._arrived(reader, size - len(frame), connection)
                 connection.busy = True
                 answer = await self._answered(frame)
             finally:
@@ -218,6 +215,14 @@ class RpcServer:
             await asyncio.wait_for(connection.writer.drain(), self._limits.write_seconds)
             connection.busy = False
             connection.last_used = monotonic()
+
+    async def _arrived(self, reader: asyncio.StreamReader, size: int, connection: _Connection) -> bytes:
+        """The next bytes of a message that has begun."""
+        try:
+            return await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
+        except TimeoutError:
+            self._complaints.tell(f"ended the connection of {connection.peer}: it stopped in the middle of a message")
+            raise
 
     async def _answered(self, frame: bytes) -> bytes | None:
         method = method_of(frame)
