@@ -155,7 +155,7 @@ def test_a_request_that_waits_too_long_is_refused_and_never_computed(make_worker
     running = Asking(workers, f"wait:{tmp_path / 'go'}")
     until(lambda: workers.state().running == 1)
     with pytest.raises(EngineError, match=r"no worker became free .* within 0\.2 s") as caught:
-        workers.compute("x", task(f"wait:{tmp_path / 'late'}"), 0.2)
+        workers.compute("x", task(f"wait:{tmp_path / 'late'}"), 0.4)  # Half of it is for computing.
     assert caught.value.status is AinodeStatus.OVERLOADED
     (tmp_path / "go").touch()
     running.join()
@@ -178,6 +178,24 @@ def test_a_request_whose_time_is_up_is_not_begun_and_costs_no_worker(make_worker
     late.join()
     assert late.error is not None and late.error.status is AinodeStatus.OVERLOADED
     assert not (tmp_path / "late.begun").exists()
+
+
+def test_what_begins_has_half_of_its_time_left(make_workers: MakeWorkers, tmp_path: Path) -> None:
+    """Or else, where more is asked than can be computed, every request would be ended unfinished, and its worker with it."""
+    now = [0.0]
+    workers = make_workers(clock=lambda: now[0])
+    running = Asking(workers, f"wait:{tmp_path / 'go'}", 1000.0)
+    until(lambda: workers.state().running == 1)
+    [pid] = workers.pids()
+    late, early = (Asking(workers, "pid", seconds) for seconds in (100.0, 110.0))
+    until(lambda: workers.state().waiting == 2)
+    now[0] = 52.0
+    (tmp_path / "go").touch()
+    running.join()
+    outcome = early.join()
+    assert outcome is not None and pid_of(outcome) == pid
+    late.join()
+    assert late.error is not None and "no worker became free for pid within 50 s" in late.error.sentence
 
 
 def test_a_worker_that_dies_costs_nobody_anything_when_the_next_one_succeeds(

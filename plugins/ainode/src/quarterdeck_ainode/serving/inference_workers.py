@@ -105,17 +105,20 @@ class InferenceWorkers:
             thread.start()
 
     def compute(self, model_id: str, task: InferenceTask, seconds: float) -> Computed | Refused:
-        """What a worker makes of the task, within `seconds`, waiting included; raises EngineError when the queue is full or time is up."""
-        call = InferenceCall(model_id, task, self._clock() + seconds, seconds)
+        """What a worker makes of the task, within `seconds`, waiting included; raises EngineError when the queue is full or no worker is free."""
+        call = InferenceCall(model_id, task, self._clock(), seconds)
         with self._changed:
             self._check_open()
             if len(self._waiting) >= self._queue_limit + self._idle():
                 raise overloaded(len(self._running), len(self._waiting))
             self._waiting.append(call)
             self._changed.notify_all()
-        if not call.done.wait(seconds):
-            self._give_up_waiting(call)
-            call.done.wait()  # A worker has it, and is ended when its time is up.
+        for moment in (call.begin_by, call.deadline):
+            if not call.done.wait(max(0.0, moment - self._clock())):
+                self._give_up_waiting(call, begun_too=moment == call.deadline)
+        call.done.wait()  # A worker has it, and is ended when its time is up.
+        if isinstance(call.outcome, EngineError):
+            raise call.outcome
         assert call.outcome is not None
         return call.outcome
 
@@ -205,11 +208,12 @@ class InferenceWorkers:
                 seat.warm.discard(wish.name)
             self._changed.notify_all()
 
-    def _give_up_waiting(self, call: InferenceCall) -> None:
+    def _give_up_waiting(self, call: InferenceCall, *, begun_too: bool) -> None:
+        """Ends a request that still waits; one that cost a worker already, and waits for another, only when its whole time is up."""
         with self._changed:
-            if call in self._waiting:
+            if call in self._waiting and (begun_too or not call.attempts):
                 self._waiting.remove(call)
-                raise never_begun(call)
+                call.end(never_begun(call))
 
     # What the thread of a seat does.
 
@@ -289,12 +293,14 @@ class InferenceWorkers:
             return None
 
     def _first_in_time(self) -> InferenceCall | None:
-        """The request that has waited longest. One whose time is up is left to whoever asked: it would only cost the worker that begins it."""
+        """The request that has waited longest, of those that are in time."""
         now = self._clock()
-        call = next((each for each in self._waiting if each.deadline > now), None)
-        if call is not None:
-            self._waiting.remove(call)
-        return call
+        while self._waiting:
+            call = self._waiting.popleft()
+            if now < (call.deadline if call.attempts else call.begin_by):
+                return call
+            call.end(never_begun(call))
+        return None
 
     def _unwarmed(self, seat: _Seat) -> _Wish | None:
         for name, wish in self._wishes.items():
