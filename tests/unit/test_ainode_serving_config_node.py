@@ -107,6 +107,7 @@ def test_a_config_node_is_asked_over_tls(make_config_node: MakeConfigNode, tmp_p
     [
         (TSStatus(1501, "There is already one"), "has an AINode already", "REMOVE AINODE"),
         (TSStatus(1002, "ClusterName of the current Node: x"), "refuses this node: ClusterName", "--cluster-name"),
+        (TSStatus(1002, "It is conflicted:\r\n\t1. Remove it"), "conflicted: 1. Remove it$", "REMOVE AINODE"),
     ],
 )
 def test_refusals_say_what_to_do(config_node: FakeConfigNode, status: TSStatus, sentence: str, remedy: str) -> None:
