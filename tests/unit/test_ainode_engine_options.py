@@ -40,6 +40,15 @@ def test_texts_become_numbers_lists_and_choices() -> None:
     assert isinstance(smoothing, HoltWintersParameters) and smoothing.damped_trend and smoothing.sp == 24
 
 
+@pytest.mark.parametrize(
+    "text", ["2;1;1", "2,1,1", "2 1 1", " 2  1 1 ", "2; 1; 1", "2 ,1 , 1", "[2, 1, 1]", "[2; 1; 1]"]
+)
+def test_a_list_is_written_as_the_way_to_the_node_allows(text: str) -> None:
+    """IoTDB splits options at commas, and its command line every statement at semicolons, quoted or not."""
+    found = read_options(model_named("arima"), {}, {"order": text}).parameters
+    assert isinstance(found, ArimaParameters) and found.order == (2, 1, 1)
+
+
 def test_small_and_capital_letters_are_different_parameters() -> None:
     found = read_options(model_named("auto_arima"), {}, {"max_p": "3", "max_P": "1"}).parameters
     assert isinstance(found, AutoArimaParameters) and (found.max_p, found.max_P) == (3, 1)
@@ -85,7 +94,11 @@ def test_a_window_keeps_its_end() -> None:
         ("naive_forecaster", {"horizon": "ainode", "sp": "24"}, "ignores parameters such as sp; leave out sp"),
         ("naive_forecaster", {"window": "count(3,1)"}, "window cannot be 'count(3,1)'"),
         ("naive_forecaster", {"window": "0"}, "window cannot be '0'"),
-        ("arima", {"order": "2;1"}, "order takes 3 values, not 2; write it as 1,1,1, with ; in the place of commas"),
+        (
+            "arima",
+            {"order": "2;1"},
+            "order takes 3 values, not 2; write it as 1,1,1, with ; or spaces in the place of commas",
+        ),
         ("arima", {"order": "[" * 5000}, "order is"),
         ("holtwinters", {"smoothing_level": "nan"}, "smoothing_level cannot be nan"),
         ("exponential_smoothing", {"initial_level": "inf"}, "write a finite number"),

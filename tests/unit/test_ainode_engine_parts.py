@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.models.catalogue import MODELS
@@ -21,6 +21,7 @@ ANY_TIME = st.integers(-(2**63), 2**63 - 1)
 NEAR_TIME = st.integers(1_600_000_000_000, 1_600_000_100_000)
 
 
+@example([0, 9_223_372_036_854_776], TimeUnit.MICROSECOND)  # Further apart than nanoseconds in 64 bits say.
 @given(st.lists(st.one_of(ANY_TIME, NEAR_TIME), min_size=1, max_size=30), st.sampled_from(TimeUnit))
 def test_any_times_have_an_axis(times: list[int], unit: TimeUnit) -> None:
     axis, notices = statement_axis(np.array(times, dtype=np.int64), unit)

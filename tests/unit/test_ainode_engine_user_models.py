@@ -177,6 +177,26 @@ def test_only_plain_files_of_bounded_size_are_read(trusted: Path) -> None:
     assert len(read_specification_file((trusted / "large").as_uri(), [trusted])) == LARGEST_SPECIFICATION + 1
 
 
+def test_a_name_that_the_file_system_refuses_is_told(data: Path, trusted: Path) -> None:
+    models = ServedModels(data, (trusted,))
+    told = refusal(AinodeStatus.CREATE_MODEL_FAILED, models, "mine", (trusted / ("x" * 300)).as_uri())
+    assert "cannot be read: File name too long" in told
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told(
+    trusted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the superuser, under whom tests may run, every folder may be."""
+    uri = written(trusted / "secret", ARIMA)
+
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    with pytest.raises(UsageError, match="is no plain file"):
+        read_specification_file(uri, [trusted])
+
+
 def test_a_users_model_is_listed_and_kept_by_copy_until_it_is_dropped(data: Path, trusted: Path) -> None:
     models = ServedModels(data, (trusted,))
     uri = written(trusted / "mine", ARIMA)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,9 +17,11 @@ import psutil
 import pytest
 
 from quarterdeck_ainode.models.forecaster_parameters import NaiveParameters
+from quarterdeck_ainode.serving import inference_workers
 from quarterdeck_ainode.serving.engine import AinodeStatus, EngineError
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask, Refused
 from quarterdeck_ainode.serving.inference_workers import InferenceWorkers, WorkerFunctions
+from quarterdeck_ainode.serving.worker_child import WorkerChild
 
 SAMPLE = Path(__file__).parent.parent / "plugins" / "inference_sample"
 PATIENCE = 60.0
@@ -39,8 +42,11 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> Any:
 def make_workers(home: Path, sample: Any) -> Iterator[MakeWorkers]:
     made: list[InferenceWorkers] = []
 
-    def make(count: int = 1, queue_limit: int = 8, prepare: Any = None) -> InferenceWorkers:
-        workers = InferenceWorkers(WorkerFunctions(prepare or sample.prepare, sample.answer), count, queue_limit)
+    def make(
+        count: int = 1, queue_limit: int = 8, prepare: Any = None, clock: Callable[[], float] = time.monotonic
+    ) -> InferenceWorkers:
+        functions = WorkerFunctions(prepare or sample.prepare, sample.answer)
+        workers = InferenceWorkers(functions, count, queue_limit, clock)
         made.append(workers)
         return workers
 
@@ -149,12 +155,47 @@ def test_a_request_that_waits_too_long_is_refused_and_never_computed(make_worker
     running = Asking(workers, f"wait:{tmp_path / 'go'}")
     until(lambda: workers.state().running == 1)
     with pytest.raises(EngineError, match=r"no worker became free .* within 0\.2 s") as caught:
-        workers.compute("x", task(f"wait:{tmp_path / 'late'}"), 0.2)
+        workers.compute("x", task(f"wait:{tmp_path / 'late'}"), 0.4)  # Half of it is for computing.
     assert caught.value.status is AinodeStatus.OVERLOADED
     (tmp_path / "go").touch()
     running.join()
     workers.compute("pid", task("pid"), PATIENCE)
     assert not (tmp_path / "late.begun").exists()
+
+
+def test_a_request_whose_time_is_up_is_not_begun_and_costs_no_worker(make_workers: MakeWorkers, tmp_path: Path) -> None:
+    now = [0.0]
+    workers = make_workers(clock=lambda: now[0])
+    running = Asking(workers, f"wait:{tmp_path / 'go'}")
+    until(lambda: workers.state().running == 1)
+    [pid] = workers.pids()
+    late = Asking(workers, f"wait:{tmp_path / 'late'}", 3.0)
+    until(lambda: workers.state().waiting == 1)
+    now[0] = 4.0  # Its time is up before whoever asked has noticed.
+    (tmp_path / "go").touch()
+    running.join()
+    assert pid_of(workers.compute("pid", task("pid"), PATIENCE)) == pid
+    late.join()
+    assert late.error is not None and late.error.status is AinodeStatus.OVERLOADED
+    assert not (tmp_path / "late.begun").exists()
+
+
+def test_what_begins_has_half_of_its_time_left(make_workers: MakeWorkers, tmp_path: Path) -> None:
+    """Or else, where more is asked than can be computed, every request would be ended unfinished, and its worker with it."""
+    now = [0.0]
+    workers = make_workers(clock=lambda: now[0])
+    running = Asking(workers, f"wait:{tmp_path / 'go'}", 1000.0)
+    until(lambda: workers.state().running == 1)
+    [pid] = workers.pids()
+    late, early = (Asking(workers, "pid", seconds) for seconds in (100.0, 110.0))
+    until(lambda: workers.state().waiting == 2)
+    now[0] = 52.0
+    (tmp_path / "go").touch()
+    running.join()
+    outcome = early.join()
+    assert outcome is not None and pid_of(outcome) == pid
+    late.join()
+    assert late.error is not None and "no worker became free for pid within 50 s" in late.error.sentence
 
 
 def test_a_worker_that_dies_costs_nobody_anything_when_the_next_one_succeeds(
@@ -213,6 +254,60 @@ def test_workers_that_cannot_start_leave_requests_a_sentence(make_workers: MakeW
     assert workers.state().workers == 0
 
 
+def test_a_seat_outlives_whatever_happens_in_it(make_workers: MakeWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, raised = inference_workers.WorkerChild, [RuntimeError("can't start new thread"), MemoryError()]
+
+    def child(on_end: Callable[[], None]) -> WorkerChild:
+        if raised:
+            raise raised.pop()
+        return real(on_end)
+
+    monkeypatch.setattr(inference_workers, "WorkerChild", child)
+    workers = make_workers()
+    assert pid_of(workers.compute("pid", task("pid"), PATIENCE)) in workers.pids()
+    assert raised == []
+
+
+def test_pauses_between_failures_stay_bounded_for_ever(make_workers: MakeWorkers) -> None:
+    workers = make_workers()
+    workers.close()
+    assert workers._pause(100_000) is False  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_worker_that_cannot_be_watched_is_not_left_behind(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = set(psutil.Process().children())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        WorkerChild(lambda: None)
+    assert set(psutil.Process().children()) <= before
+
+
+def test_a_request_has_its_time_once_and_not_for_each_step(make_workers: MakeWorkers) -> None:
+    """A worker that is stopped answers nothing; its time is not counted anew for what is sent, what it begins, and what it gives."""
+    workers = make_workers()
+    assert workers.wait_until_ready(PATIENCE)
+    [pid] = workers.pids()
+    asked: list[float | None] = []
+    real = socket.socket.settimeout
+
+    class Watched(socket.socket):
+        def settimeout(self, seconds: float | None, /) -> None:
+            asked.append(seconds)
+            real(self, seconds)
+
+    child = workers._seats[0].child  # pyright: ignore[reportPrivateUsage]
+    assert child is not None
+    plain = child._connection  # pyright: ignore[reportPrivateUsage]
+    child._connection = Watched(fileno=plain.detach())  # pyright: ignore[reportPrivateUsage]
+    assert pid_of(workers.compute("pid", task("pid"), PATIENCE)) == pid
+    assert len(asked) == 4
+    assert asked == sorted(asked, key=lambda each: -(each or 0.0))
+    assert len(set(asked)) == 4
+
+
 def test_warmth_is_counted_by_workers_and_comes_back_after_a_crash(make_workers: MakeWorkers) -> None:
     workers = make_workers(count=2)
     assert workers.warm() == {}
@@ -246,6 +341,28 @@ def test_a_model_is_warm_only_when_it_was_asked_for(make_workers: MakeWorkers) -
     workers = make_workers()
     workers.compute("pid", task("pid"), PATIENCE)
     assert workers.warm() == {}
+
+
+def test_a_wish_that_is_ended_while_it_is_fulfilled_is_told(make_workers: MakeWorkers, tmp_path: Path) -> None:
+    workers = make_workers()
+    told: list[EngineError] = []
+
+    def load() -> None:
+        try:
+            workers.keep_warm("slow", task(f"wait:{tmp_path / 'go'}"), PATIENCE)
+        except EngineError as error:
+            told.append(error)
+
+    loading = threading.Thread(target=load)
+    loading.start()
+    until((tmp_path / "go.begun").exists)
+    assert workers.let_cool("slow")
+    loading.join(PATIENCE)
+    assert [error.status for error in told] == [AinodeStatus.LOAD_MODEL_FAILED]
+    assert "slow was unloaded or dropped while it was being loaded" in told[0].sentence
+    (tmp_path / "go").touch()
+    workers.keep_warm("pid", task("pid"), PATIENCE)
+    assert workers.warm() == {"pid": 1}
 
 
 def test_a_model_that_no_worker_can_load_says_why_and_is_wished_no_longer(make_workers: MakeWorkers) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iotdb.tsfile.utils.tsblock_serde import deserialize
 
-from quarterdeck_ainode.serving.input_blocks import NUMERIC, read_input_block
+from quarterdeck_ainode.serving.input_blocks import MOST_REPEATED, MOST_VALUES, NUMERIC, read_input_block
 from quarterdeck_ainode.tsblock import MOST_ROWS, TsBlockError, encode_doubles
 from quarterdeck_ainode.value_types import ValueType
 
@@ -142,6 +142,19 @@ def test_a_repeated_value_does_not_take_more_memory_than_is_allowed() -> None:
     value = b"\2" + _plain(ValueType.INT64, [1])
     with pytest.raises(TsBlockError, match=f"at most {MOST_ROWS}"):
         read_input_block(_block(2**31 - 1, [(ValueType.INT64, 4, value)], (4, value)))
+
+
+def test_values_that_need_few_bytes_do_not_either() -> None:
+    value = b"\2" + _plain(ValueType.INT64, [1])
+    columns = [(ValueType.INT64, 4, value)] * 4
+    with pytest.raises(TsBlockError, match=f"500005 values that are repeated; at most {MOST_REPEATED}"):
+        read_input_block(_block(100_001, columns, (4, value)))
+    assert len(read_input_block(_block(100_000, columns, (4, value))).columns) == 4
+    rows, width = 80_000, 101
+    flags = b"\0" + bytes(rows // 8)
+    times = (2, b"\0" + bytes(8 * rows))
+    with pytest.raises(TsBlockError, match=f"{rows} rows of {width} value columns; at most {MOST_VALUES} values"):
+        read_input_block(_block(rows, [(ValueType.BOOLEAN, 0, flags)] * width, times))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from quarterdeck_api.resources import Health
     [
         (["--port", "many"], "--port"),
         (["--port", "70000"], "--port"),
-        (["--time-limit", "0"], "--time_limit"),
+        (["--time-limit", "0"], "at `--time-limit`"),
+        (["--host", ""], "at `--host`"),
         (["--config-node", ""], "no ConfigNode is named"),
         (["--config-node", "a:b"], "'a:b' has no port"),
         (["--deregister", "--data", "/nonexistent/for/sure"], "no node that has joined"),

@@ -302,6 +302,15 @@ def test_the_table_function(clients: Clients, console: Console, ainode: None) ->
     assert (done["moments"], values_of(done)) == (AHEAD, SEASON)
 
 
+def test_lists_among_options_pass_every_client(clients: Clients, ainode: None) -> None:
+    """IoTDB's command line would end these statements at a semicolon, and the server tears options apart at commas."""
+    options = "order=0 1 0,trend=n"
+    table = clients.agreed("table", forecast(f", output_length => 2, model_options => '{options}'", "arima"))
+    tree = clients.agreed("tree", function("arima", more=f", 'OUTPUT_LENGTH'='2', 'MODEL_OPTIONS'='{options}'"))
+    called = clients.agreed("tree", call("arima", outputLength=2, order="'0 1 0'", trend="n"))
+    assert table.numbers(1) == tree.numbers(1) == called.numbers() == [VALUES[-1]] * 2
+
+
 def test_classify(clients: Clients, console: Console, ainode: None) -> None:
     found = clients.agreed("table", classify())
     done = console.do(*LABEL, "stray")

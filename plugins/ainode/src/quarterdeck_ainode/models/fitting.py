@@ -124,7 +124,7 @@ def spread_notice(observed: Observations) -> tuple[str, ...]:
         count, value = len(observed.values), f"{observed.values[0]:g}"
         same = f"all {count} observations are {value}" if count > 1 else f"the one observation is {value}"
         return (f"{same}: there is nothing to learn from them",)
-    spread = float(np.max(observed.values) - np.min(observed.values))
+    spread = float(np.max(observed.values)) - float(np.min(observed.values))  # Numpy would warn where it is infinite.
     if spread >= _LEAST_SPREAD:
         return ()
     return (

@@ -123,7 +123,14 @@ def _inferred(index: Any, address: str) -> Any:
         return to_offset(alias)
     gaps = np.unique(np.diff(index.asi8))
     if len(gaps) == 1 and gaps[0] > 0:
-        return to_offset(index[1] - index[0])
+        try:
+            return to_offset(index[1] - index[0])
+        except pd.errors.OutOfBoundsTimedelta as error:
+            raise QuarterdeckError(
+                f"the observations of {address} lie further apart than a frequency can say, which is 292 years",
+                "import the series with a frequency",
+                address,
+            ) from error
     if len(index) < 2:
         raise UsageError(
             f"{address} has {len(index)} observations and no frequency, so the time of a forecast is unknown",

@@ -218,7 +218,7 @@ class ConfigNodes:
 
 def _check(what: str, address: Address, status: Any) -> None:
     """Raises what an answer's code means."""
-    said = (status.message or "no reason given").strip()
+    said = " ".join((status.message or "no reason given").split())  # IoTDB writes some as several lines.
     if status.code == ConfigStatus.SUCCESS:
         return
     if status.code in (ConfigStatus.WARMING_UP, ConfigStatus.NO_CLUSTER_ID_YET):
@@ -233,7 +233,8 @@ def _check(what: str, address: Address, status: Any) -> None:
         raise NodeRefusedError(
             status.code,
             f"the ConfigNode at {address} refuses this node: {said}",
-            "check --cluster-name against SHOW VARIABLES, and that no other node is registered at this address",
+            "if SHOW AINODES lists one at this address, start with the --data folder it was registered from, or type "
+            "REMOVE AINODE in IoTDB; else check --cluster-name against SHOW VARIABLES",
         )
     if status.code == ConfigStatus.NO_AINODE:
         raise NodeRefusedError(status.code, f"the cluster has no AINode ({said})", "nothing is to be done")

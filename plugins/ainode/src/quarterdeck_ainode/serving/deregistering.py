@@ -3,6 +3,7 @@
 from time import monotonic, sleep
 
 from quarterdeck_ainode.serving.config_node import ConfigNodes
+from quarterdeck_ainode.serving.joining import check_cluster
 from quarterdeck_ainode.serving.node_folder import forget_record, read_record
 from quarterdeck_ainode.serving.server import config_node_addresses, node_folder_path
 from quarterdeck_ainode.serving.server_parameters import ServerParameters
@@ -24,6 +25,8 @@ def deregister(parameters: ServerParameters) -> str:
         )
     seeds = (*config_node_addresses(parameters.config_node), *record.config_nodes)
     nodes = ConfigNodes(seeds, tls_contexts(parameters).connecting, parameters.compact)
+    # Ids are small numbers: another cluster at that address has most likely a node of the same one.
+    check_cluster(nodes.identity(), parameters.cluster_name, record)
     if record.node_id not in nodes.ainodes():
         forget_record(path)
         return f"the cluster {record.cluster_name} does not have node {record.node_id} any more; its id is forgotten"

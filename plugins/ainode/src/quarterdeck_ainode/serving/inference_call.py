@@ -6,20 +6,30 @@ import threading
 from quarterdeck_ainode.serving.engine import ENDING, AinodeStatus, EngineError
 from quarterdeck_ainode.serving.inference_task import Computed, InferenceTask, Refused
 
+#: The share of its time for which a request waits. Beginning later, it would be ended unfinished, and its worker with it: where more is asked
+#: than can be computed, every request would have waited as long, and none would ever be answered.
+_WAITING_SHARE = 0.5
+
 
 class InferenceCall:
-    """One request under way; `outcome` is set before `done`. `deadline` is on the pool's clock, `seconds` were allowed in all."""
+    """One request under way; `outcome` is set before `done`. `begin_by` and `deadline` are on the pool's clock, `seconds` were allowed in all."""
 
-    def __init__(self, model_id: str, task: InferenceTask, deadline: float, seconds: float) -> None:
+    def __init__(self, model_id: str, task: InferenceTask, now: float, seconds: float) -> None:
         self.model_id = model_id
         self.task = task
-        self.deadline = deadline
         self.seconds = seconds
+        self.begin_by = now + self.waiting_seconds
+        self.deadline = now + seconds
         self.attempts = 0
         self.done = threading.Event()
-        self.outcome: Computed | Refused | None = None
+        self.outcome: Computed | Refused | EngineError | None = None
 
-    def end(self, outcome: Computed | Refused) -> None:
+    @property
+    def waiting_seconds(self) -> float:
+        """How long it may wait for a worker."""
+        return self.seconds * _WAITING_SHARE
+
+    def end(self, outcome: Computed | Refused | EngineError) -> None:
         """Gives whoever asked the outcome."""
         self.outcome = outcome
         self.done.set()
@@ -68,7 +78,7 @@ def never_begun(call: InferenceCall) -> EngineError:
     """It waited for a worker as long as it may."""
     return EngineError(
         AinodeStatus.OVERLOADED,
-        f"no worker became free for {call.model_id} within {call.seconds:.3g} s; repeat the statement later, or start the "
+        f"no worker became free for {call.model_id} within {call.waiting_seconds:.3g} s; repeat the statement later, or start the "
         "AINode with more workers",
     )
 

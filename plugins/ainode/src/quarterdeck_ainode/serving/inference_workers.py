@@ -105,24 +105,27 @@ class InferenceWorkers:
             thread.start()
 
     def compute(self, model_id: str, task: InferenceTask, seconds: float) -> Computed | Refused:
-        """What a worker makes of the task, within `seconds`, waiting included; raises EngineError when the queue is full or time is up."""
-        call = InferenceCall(model_id, task, self._clock() + seconds, seconds)
+        """What a worker makes of the task, within `seconds`, waiting included; raises EngineError when the queue is full or no worker is free."""
+        call = InferenceCall(model_id, task, self._clock(), seconds)
         with self._changed:
             self._check_open()
             if len(self._waiting) >= self._queue_limit + self._idle():
                 raise overloaded(len(self._running), len(self._waiting))
             self._waiting.append(call)
             self._changed.notify_all()
-        if not call.done.wait(seconds):
-            self._give_up_waiting(call)
-            call.done.wait()  # A worker has it, and is ended when its time is up.
+        for moment in (call.begin_by, call.deadline):
+            if not call.done.wait(max(0.0, moment - self._clock())):
+                self._give_up_waiting(call, begun_too=moment == call.deadline)
+        call.done.wait()  # A worker has it, and is ended when its time is up.
+        if isinstance(call.outcome, EngineError):
+            raise call.outcome
         assert call.outcome is not None
         return call.outcome
 
     def keep_warm(self, name: str, task: InferenceTask, seconds: float) -> None:
         """Has every worker warm a model, now and after crashes; returns when each has tried, or after `seconds`.
 
-        Raises EngineError, and wishes it no longer, when no worker could.
+        Raises EngineError, and wishes it no longer, when no worker could; also when `let_cool` ended the wish meanwhile.
         """
         with self._changed:
             self._check_open()
@@ -131,20 +134,30 @@ class InferenceWorkers:
             wish.ended.clear()
             self._changed.notify_all()
             self._changed.wait_for(
-                lambda: self._closed or all(name in seat.warm or seat.number in wish.failed for seat in self._seats),
+                lambda: (
+                    self._closed
+                    or self._wishes.get(name) is not wish
+                    or all(name in seat.warm or seat.number in wish.failed for seat in self._seats)
+                ),
                 seconds,
             )
             self._check_open()
-            if len(wish.failed) == len(self._seats) and self._wishes.pop(name, None) is not None:
+            if len(wish.failed) == len(self._seats):
+                self._end_wish(wish)
                 reason = next(iter(wish.failed.values()))
                 raise EngineError(AinodeStatus.LOAD_MODEL_FAILED, f"{name} could not be loaded: {reason}")
+            if self._wishes.get(name) is not wish:
+                raise EngineError(
+                    AinodeStatus.LOAD_MODEL_FAILED, f"{name} was unloaded or dropped while it was being loaded"
+                )
 
     def let_cool(self, name: str) -> bool:
         """Ends what `keep_warm` began; says whether there was such a wish."""
         with self._changed:
-            for seat in self._seats:
-                seat.warm.discard(name)
-            return self._wishes.pop(name, None) is not None
+            wish = self._wishes.get(name)
+            if wish is not None:
+                self._end_wish(wish)
+            return wish is not None
 
     def warm(self) -> Mapping[str, int]:
         """By model that is to be kept warm, the workers in which it is warm now."""
@@ -188,11 +201,19 @@ class InferenceWorkers:
     def _idle(self) -> int:
         return sum(seat.ready and not seat.busy and seat.lives for seat in self._seats)
 
-    def _give_up_waiting(self, call: InferenceCall) -> None:
+    def _end_wish(self, wish: _Wish) -> None:
+        if self._wishes.get(wish.name) is wish:
+            del self._wishes[wish.name]
+            for seat in self._seats:
+                seat.warm.discard(wish.name)
+            self._changed.notify_all()
+
+    def _give_up_waiting(self, call: InferenceCall, *, begun_too: bool) -> None:
+        """Ends a request that still waits; one that cost a worker already, and waits for another, only when its whole time is up."""
         with self._changed:
-            if call in self._waiting:
+            if call in self._waiting and (begun_too or not call.attempts):
                 self._waiting.remove(call)
-                raise never_begun(call)
+                call.end(never_begun(call))
 
     # What the thread of a seat does.
 
@@ -204,6 +225,8 @@ class InferenceWorkers:
             try:
                 if self._start(seat):
                     self._serve(seat)
+            except Exception:  # noqa: BLE001 - the end of a thread: a seat that nobody keeps would be lost for good.
+                _log.exception("the place of worker %d failed in a way that it should not", seat.number)
             finally:
                 self._clear(seat)
             lasted = seat.answered > answered or self._clock() - started > _LONGEST_PAUSE
@@ -211,7 +234,7 @@ class InferenceWorkers:
 
     def _pause(self, failures: int) -> bool:
         """Waits before the next start, the longer the more have failed; False once the pool is closed."""
-        pause = min(_FIRST_PAUSE * 2.0 ** (failures - 1), _LONGEST_PAUSE) if failures else 0.0
+        pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 10), _LONGEST_PAUSE) if failures else 0.0
         with self._changed:
             self._changed.wait_for(lambda: self._closed, pause)
             return not self._closed
@@ -220,7 +243,7 @@ class InferenceWorkers:
         """Starts a worker and has it import what it needs; says whether it is ready."""
         try:
             child = WorkerChild(self._notify)
-        except (OSError, WorkerGoneError) as error:
+        except (OSError, RuntimeError, WorkerGoneError) as error:  # RuntimeError: no thread could be started.
             _log.error("no worker can be started: %s; see whether memory or processes run out", error)
             return False
         with self._changed:
@@ -231,7 +254,8 @@ class InferenceWorkers:
             child.call(self._functions.prepare, None, _START_LIMIT)
         except (WorkerGoneError, WorkerLateError) as error:
             seat.dismissed = isinstance(error, WorkerLateError)
-            _log.error("worker %d did not become ready", child.pid)
+            if not self._closed:
+                _log.error("worker %d did not become ready", child.pid)
             return False
         except WorkerRaisedError as error:
             seat.dismissed = True
@@ -260,13 +284,23 @@ class InferenceWorkers:
                 if wish is not None and not (self._waiting and seat.warmed_last):
                     seat.busy = seat.warmed_last = True
                     return wish
-                if self._waiting:
-                    call = self._waiting.popleft()
+                call = self._first_in_time()
+                if call is not None:
                     self._running[seat.number] = call
                     seat.busy, seat.warmed_last = True, False
                     return call
                 self._changed.wait()
             return None
+
+    def _first_in_time(self) -> InferenceCall | None:
+        """The request that has waited longest, of those that are in time."""
+        now = self._clock()
+        while self._waiting:
+            call = self._waiting.popleft()
+            if now < (call.deadline if call.attempts else call.begin_by):
+                return call
+            call.end(never_begun(call))
+        return None
 
     def _unwarmed(self, seat: _Seat) -> _Wish | None:
         for name, wish in self._wishes.items():
@@ -294,8 +328,10 @@ class InferenceWorkers:
         with self._changed:
             del self._running[seat.number]
             if outcome is None and call.attempts < _ATTEMPTS and not self._closed:
-                self._waiting.appendleft(call)
-                return good
+                if call.deadline > self._clock():
+                    self._waiting.appendleft(call)
+                    return good
+                outcome = too_late(call)
             seat.answered += outcome is not None
             if isinstance(outcome, Computed) and call.model_id in self._wishes:
                 seat.warm.add(call.model_id)

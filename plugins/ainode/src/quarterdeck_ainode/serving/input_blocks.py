@@ -4,11 +4,17 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.tsblock import BlockReader, StoredColumn, TsBlockError
+from quarterdeck_ainode.tsblock import MOST_ROWS, BlockReader, Encoding, StoredColumn, TsBlockError
 from quarterdeck_ainode.value_types import ValueType
 
 #: Value columns of one block; the DataNode sends one.
 MOST_COLUMNS = 1_000
+
+#: Values of one block in all its columns: as many as the longest column has, because booleans take 64 times their bytes.
+MOST_VALUES = MOST_ROWS
+
+#: Of them, and of times, those that are repeated: they need no bytes at all, and no model takes a fifth as many.
+MOST_REPEATED = 500_000
 
 #: Types that can be taken for numbers.
 NUMERIC = (ValueType.BOOLEAN, ValueType.INT32, ValueType.INT64, ValueType.FLOAT, ValueType.DOUBLE)
@@ -25,6 +31,13 @@ def read_input_block(data: bytes) -> InputBlock:
     """Reads a block of numbers; raises TsBlockError for anything else, before memory is taken for it."""
     source = BlockReader(data)
     header = source.header(MOST_COLUMNS)
+    if header.rows * len(header.types) > MOST_VALUES:
+        raise TsBlockError(
+            f"the block has {header.rows} rows of {len(header.types)} value columns; at most {MOST_VALUES} values are read"
+        )
+    repeated = header.rows * header.encodings.count(Encoding.REPEATED)
+    if repeated > MOST_REPEATED:
+        raise TsBlockError(f"the block has {repeated} values that are repeated; at most {MOST_REPEATED} are read")
     types = [_numeric(code, index) for index, code in enumerate(header.types)]
     times = source.column(ValueType.INT64, header.encodings[0], header.rows, "the time column")
     if times.missing is not None:
@@ -35,7 +48,7 @@ def read_input_block(data: bytes) -> InputBlock:
     )
     if source.left:
         raise TsBlockError(f"{source.left} bytes follow the last column")
-    return InputBlock(times.values.astype(np.int64), columns)
+    return InputBlock(times.values.astype(np.int64, copy=False), columns)
 
 
 def _numeric(code: int, index: int) -> ValueType:
@@ -47,7 +60,8 @@ def _numeric(code: int, index: int) -> ValueType:
 
 
 def _numbers(stored: StoredColumn) -> NDArray[np.float64]:
+    if stored.missing is None:
+        return stored.values.astype(np.float64, copy=False)
     numbers = stored.values.astype(np.float64)
-    if stored.missing is not None:
-        numbers[stored.missing] = np.nan
+    numbers[stored.missing] = np.nan
     return numbers

@@ -17,7 +17,10 @@ class LoadSampler:
 
     def sample(self) -> LoadSample:
         """Rates of processor, memory, and the disk that holds the data folder."""
-        disk = psutil.disk_usage(os.fspath(self._folder))
+        try:
+            disk = psutil.disk_usage(os.fspath(self._folder))
+        except OSError:  # The folder is gone. The node lives all the same, and this is what its heartbeat is to say.
+            disk = psutil.disk_usage("/")
         return LoadSample(
             psutil.cpu_percent(interval=None), psutil.virtual_memory().percent, disk.percent, disk.free / 2**30
         )

@@ -93,9 +93,16 @@ class LocalEngine:
     def load(self, model_id: str, device_ids: tuple[str, ...]) -> None:
         """Has every worker keep a model warm; returns when they have it, at the latest after 20 s."""
         _check_devices(device_ids, AinodeStatus.LOAD_MODEL_FAILED)
-        model = self._models.usable(model_id)
-        self.workers.keep_warm(model_id, warming_task(model, self._settings.time_unit), _LOAD_WAIT)
+        task = warming_task(self._models.usable(model_id), self._settings.time_unit)
+        # Kept before it is so: whoever unloads or drops the model meanwhile finds it, and takes it out.
         self._loads.add(model_id)
+        try:
+            self.workers.keep_warm(model_id, task, _LOAD_WAIT)
+            self._models.usable(model_id)
+        except EngineError:
+            self.workers.let_cool(model_id)
+            self._loads.remove(model_id)
+            raise
 
     def unload(self, model_id: str, device_ids: tuple[str, ...]) -> None:
         """Ends what `load` began."""
@@ -234,7 +241,8 @@ def _check_settings(settings: EngineSettings) -> None:
     for name, value, limit in least:
         if value < limit:
             raise UsageError(f"{name} cannot be {value}", f"it is at least {limit}")
-    if not 0 < settings.time_limit < 3600:
+    if not 0 < settings.time_limit <= 3600:
         raise UsageError(
-            f"time_limit cannot be {settings.time_limit:g} s", "it is above 0, and below the database's 60 s"
+            f"time_limit cannot be {settings.time_limit:g} s",
+            "it is above 0 and at most 3600; the database gives up after 60",
         )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from quarterdeck_ainode.serving.config_node import ClusterIdentity, ConfigNodes, NodeRegistration, NotReadyError
 from quarterdeck_ainode.serving.joining import JoinedAs, join
-from quarterdeck_ainode.serving.node_folder import NodeFolder
+from quarterdeck_ainode.serving.node_folder import NodeFolder, NodeRecord
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError
 
 _log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Membership:
         while True:
             try:
                 if self.standing.node_id not in self._nodes.ainodes():
-                    self._folder.forget()
+                    self._forget()
                     return True
             except QuarterdeckError as error:
                 _log.debug("the cluster cannot be asked whether this node was removed: %s", error)
@@ -118,7 +118,7 @@ class Membership:
                 looked = now
                 self._set(self._silence(now - last))
             if self.standing.state is MemberState.REMOVED:
-                self._folder.forget()
+                self._forget()
                 return
 
     def _join(self) -> bool:
@@ -148,7 +148,7 @@ class Membership:
                 self._set(Standing(MemberState.REFUSED, error.message, error=error))
                 self._ended.wait(REFUSED_PAUSE)
                 continue
-            self._folder.write(joined.record)
+            self._keep(joined.record)
             words = "is" if joined.how is JoinedAs.NEW else f"{joined.how.value} and is"
             _log.info(
                 "this AINode %s node %d of the cluster %s, at %s",
@@ -160,6 +160,25 @@ class Membership:
             self._set(Standing(MemberState.MEMBER, "", joined.record.node_id))
             return True
         return False
+
+    def _keep(self, record: NodeRecord) -> None:
+        """Stores the node's id; without it the node serves as well, and only its next start is in trouble."""
+        try:
+            self._folder.write(record)
+        except QuarterdeckError as error:
+            _log.error(
+                "%s; unless that is mended, the next start does not know that it is node %d, and is refused until "
+                "somebody types REMOVE AINODE; %s",
+                error.message,
+                record.node_id,
+                error.remedy,
+            )
+
+    def _forget(self) -> None:
+        try:
+            self._folder.forget()
+        except QuarterdeckError as error:
+            _log.error("%s; %s", error.message, error.remedy)
 
     def _silence(self, seconds: float) -> Standing:
         """Why there are no heartbeats."""

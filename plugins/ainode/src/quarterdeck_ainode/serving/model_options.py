@@ -28,6 +28,9 @@ _LONGEST_TEXT = 10_000
 
 _WINDOW = re.compile(r"(?:(head|tail)\s*\(\s*([0-9]{1,9})\s*\)|([0-9]{1,9}))")
 
+#: What may stand between the numbers of a list.
+_BETWEEN = re.compile(r"\s*,\s*|\s+")
+
 
 class End(Enum):
     """Which end of a series a window keeps."""
@@ -63,8 +66,8 @@ class StatementOptions(Struct, frozen=True):
 def read_options(model: ModelInfo, own: Mapping[str, Any], options: Mapping[str, str]) -> StatementOptions:
     """Reads a statement's options for a model; `own` are the settings of a user's model, which the statement may overrule.
 
-    Names are taken with `-` and `_` alike. Lists are written with `;` or `,`, as order=2;1;1, because the database splits `model_options` at
-    commas. Raises UsageError for what is unknown, said twice, of the wrong type, out of range or contradictory.
+    Names are taken with `-` and `_` alike. Lists are written with `;`, spaces or `,`, as order=2;1;1: the database splits `model_options` at
+    commas, and its command line every statement at `;`. Raises UsageError for what is unknown, said twice, of the wrong type, out of range or contradictory.
     """
     _check_amount(options)
     horizon, window, settings = Horizon.NEXT, None, dict(own)
@@ -151,10 +154,10 @@ def _field(model: ModelInfo, name: str) -> Field:
 def _value(field: Field, text: str) -> Any:
     is_list = any(each.type is FieldType.ARRAY for each in (field, *field.alternatives))
     if is_list:
-        text = text.replace(";", ",")
+        text = _with_commas(text)
     elif ";" in text and "=" in text:
         raise UsageError(
-            f"{field.name} cannot be {text!r}", "separate options with commas, and a list's numbers with ;"
+            f"{field.name} cannot be {text!r}", "separate options with commas, and a list's numbers with ; or spaces"
         )
     try:
         value = parse_text(field, text)
@@ -163,11 +166,17 @@ def _value(field: Field, text: str) -> Any:
     except UsageError as error:
         if not is_list:
             raise
-        remedy = f"{error.remedy}, with ; in the place of commas where they separate options"
+        remedy = f"{error.remedy}, with ; or spaces in the place of commas where they separate options"
         raise UsageError(error.message, remedy) from error
     if any(isinstance(number, float) and not math.isfinite(number) for number in _flat(value)):
         raise UsageError(f"{field.name} cannot be {text!r}", "write a finite number")
     return value
+
+
+def _with_commas(text: str) -> str:
+    """A list as parameters are written everywhere else; brackets of JSON may have spaces anywhere."""
+    text = text.replace(";", ",").strip()
+    return text if "[" in text else _BETWEEN.sub(",", text)
 
 
 def _flat(value: Any) -> Iterable[Any]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck_ainode.serving.end_point import Address
+from quarterdeck_ainode.serving.whole_files import remove_whole, write_whole
 from quarterdeck_api.errors import QuarterdeckError, RefusedError
 
 _RECORD = "node.json"
@@ -34,7 +35,7 @@ class NodeFolder:
             self._lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise QuarterdeckError(
-                f"the data folder {path} cannot be used: {error.strerror}", "choose another with --data"
+                f"the data folder {path} cannot be used: {error.strerror or error}", "choose another with --data"
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,17 +50,17 @@ class NodeFolder:
         return read_record(self.path)
 
     def write(self, record: NodeRecord) -> None:
-        """Stores it, whole or not at all."""
+        """Stores it, whole or not at all; raises QuarterdeckError."""
         path = self.path / _RECORD
-        new = path.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(record)))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        try:
+            write_whole(path, msgspec.json.format(msgspec.json.encode(record)))
+        except OSError as error:
+            raise QuarterdeckError(
+                f"{path} cannot be written: {error.strerror or error}", "see to the disk of the AINode's machine"
+            ) from error
 
     def forget(self) -> None:
-        """Removes what was stored, so that the next start registers anew."""
+        """Removes what was stored, so that the next start registers anew; raises QuarterdeckError."""
         forget_record(self.path)
 
     def close(self) -> None:
@@ -82,5 +83,11 @@ def read_record(folder: Path) -> NodeRecord | None:
 
 
 def forget_record(folder: Path) -> None:
-    """Removes what a node has stored in its folder."""
-    (folder / _RECORD).unlink(missing_ok=True)
+    """Removes what a node has stored in its folder; raises QuarterdeckError."""
+    path = folder / _RECORD
+    try:
+        remove_whole(path)
+    except OSError as error:
+        raise QuarterdeckError(
+            f"{path} cannot be removed: {error.strerror or error}", "see to the disk of the AINode's machine"
+        ) from error

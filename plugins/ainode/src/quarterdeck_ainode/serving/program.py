@@ -53,7 +53,9 @@ def _parameters(options: dict[str, Any]) -> ServerParameters:
     try:
         return msgspec.convert(given, ServerParameters, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"an option is wrong: {error}".replace("$.", "--"), "see quarterdeck-ainode --help") from error
+        said, _, where = str(error).partition(" - at `$.")
+        option = f" - at `--{where.replace('_', '-')}" if where else ""
+        raise UsageError(f"an option is wrong: {said}{option}", "see quarterdeck-ainode --help") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ IoTDB's nodes keep connections open for hours without a word, so there is a time
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -47,6 +48,7 @@ class _Connection:
         self.writer = writer
         self.peer = peer
         self.busy = False
+        """A whole message has come and its answer is not sent yet. Half a message is nothing that anybody would miss."""
         self.last_used = monotonic()
 
 
@@ -104,11 +106,14 @@ class RpcServer:
         self._thread.start()
         try:
             return asyncio.run_coroutine_threadsafe(self._listen(host, port), self._loop).result()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # The latter for names that no resolver would be asked for.
             self._end_loop()
+            no_such_host = isinstance(error, (UnicodeError, socket.gaierror)) or error.errno == errno.EADDRNOTAVAIL
             raise UsageError(
-                f"cannot listen at {host}:{port}: {error.strerror or error}",
-                "give another --port (0 takes any free one), or end the program that listens there",
+                f"cannot listen at {host}:{port}: {getattr(error, 'strerror', None) or error}",
+                "give an address of this machine with --host"
+                if no_such_host
+                else "give another --port (0 takes any free one), or end the program that listens there",
             ) from error
 
     def stop(self, seconds: float) -> bool:
@@ -156,6 +161,7 @@ class RpcServer:
             writer.transport.abort()
             return
         self._connections[task] = connection
+        writer.transport.set_write_buffer_limits(0)  # An answer counts as sent once nothing of it is left here.
         _keep_alive(writer.get_extra_info("socket"))
         try:
             await self._serve(reader, connection)
@@ -190,17 +196,14 @@ class RpcServer:
                     f"{self._limits.frame_bytes} are taken"
                 )
                 return
-            connection.busy = True
+            # What was only announced takes nothing from others: a large message is counted once it really comes.
+            frame = await self._arrived(reader, min(size, _SMALL_FRAME), connection)
             counted = size if size > _SMALL_FRAME else 0
             await self._budget.take(counted)
             try:
-                try:
-                    frame = await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
-                except TimeoutError:
-                    self._complaints.tell(
-                        f"ended the connection of {connection.peer}: it stopped in the middle of a message"
-                    )
-                    raise
+                if counted:
+                    frame += await self._arrived(reader, size - len(frame), connection)
+                connection.busy = True
                 answer = await self._answered(frame)
             finally:
                 await self._budget.give(counted)
@@ -212,6 +215,14 @@ class RpcServer:
             await asyncio.wait_for(connection.writer.drain(), self._limits.write_seconds)
             connection.busy = False
             connection.last_used = monotonic()
+
+    async def _arrived(self, reader: asyncio.StreamReader, size: int, connection: _Connection) -> bytes:
+        """The next bytes of a message that has begun."""
+        try:
+            return await asyncio.wait_for(reader.readexactly(size), self._limits.frame_seconds)
+        except TimeoutError:
+            self._complaints.tell(f"ended the connection of {connection.peer}: it stopped in the middle of a message")
+            raise
 
     async def _answered(self, frame: bytes) -> bytes | None:
         method = method_of(frame)

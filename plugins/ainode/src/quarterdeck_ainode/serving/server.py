@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -91,7 +92,7 @@ class AinodeServer:
         service = AinodeService(self._engine, LoadSampler(self._folder.path), self._end_asked)
         self._service = service
         self._rpc = RpcServer(service.answer, service.overloaded, tls=self._contexts.listening)
-        port = self._rpc.start(parameters.host, self._port())
+        port = self._rpc.start(parameters.host, listening_port(parameters, self._record))
         self._address = Address(advertised(parameters, self._nodes.known), port)
         cores, memory = machine_resources()
         node = NodeRegistration(
@@ -106,19 +107,6 @@ class AinodeServer:
             self._nodes, identity, self._folder, node, lambda: service.last_heartbeat, self._stood, Random()
         )
         self._membership.start()
-
-    def _port(self) -> int:
-        """Any free port is, if possible, the one that the node had before: then the cluster need not be told."""
-        if self._parameters.port or self._record is None:
-            return self._parameters.port
-        before = self._record.address.port
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((self._parameters.host, before))
-            except OSError:
-                return 0
-        return before
 
     @property
     def standing(self) -> Standing:
@@ -155,17 +143,18 @@ class AinodeServer:
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> None:
         """Refuses new requests, answers those under way, learns whether the node was removed, and ends everything."""
-        if self._service is not None:
-            self._service.drain()
-        if self._rpc is not None and not self._rpc.stop(seconds):
-            _log.warning("requests were still under way after %g s; they end unanswered", seconds)
-        if self._membership is not None:
-            self._membership.close()
-            if self.told_to_end:
-                self._after_removal(self._membership)
-        if self._engine is not None:
-            self._engine.close()
-        self._folder.close()
+        with ExitStack() as last:
+            last.callback(self._folder.close)
+            if self._engine is not None:
+                last.callback(self._engine.close)
+            if self._service is not None:
+                self._service.drain()
+            if self._rpc is not None and not self._rpc.stop(seconds):
+                _log.warning("requests were still under way after %g s; they end unanswered", seconds)
+            if self._membership is not None:
+                self._membership.close()
+                if self.told_to_end:
+                    self._after_removal(self._membership)
 
     def _after_removal(self, membership: Membership) -> None:
         if membership.forgotten(FORGET_SECONDS):
@@ -201,14 +190,28 @@ def config_node_addresses(text: str) -> tuple[Address, ...]:
     return found
 
 
+def listening_port(parameters: ServerParameters, record: NodeRecord | None) -> int:
+    """The port to listen at: any free one is, if possible, the one that the node had before, of which the cluster need not be told."""
+    if parameters.port or record is None:
+        return parameters.port
+    before = record.address.port
+    with socket.socket(_family(parameters)) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((parameters.host, before))
+        except (OSError, UnicodeError):  # Where it is listened at, more is said of a host that nobody can listen at.
+            return 0
+    return before
+
+
 def advertised(parameters: ServerParameters, config_nodes: tuple[Address, ...]) -> str:
     """The host that the cluster is told: what was given, else what is listened at, else the address that reaches the ConfigNode."""
     if parameters.advertise:
         return parameters.advertise
     if parameters.host not in _ANYWHERE:
         return parameters.host
-    family = socket.AF_INET6 if ":" in config_nodes[0].host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+    # Whoever listens at every IPv4 address listens at no IPv6 one, and the reverse.
+    with socket.socket(_family(parameters), socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((config_nodes[0].host, config_nodes[0].port))  # Sends nothing: the kernel picks a way.
             return probe.getsockname()[0]
@@ -217,6 +220,10 @@ def advertised(parameters: ServerParameters, config_nodes: tuple[Address, ...]) 
                 f"the address at which the cluster reaches this machine cannot be found: {error}",
                 "give --advertise HOST",
             ) from error
+
+
+def _family(parameters: ServerParameters) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in parameters.host else socket.AF_INET
 
 
 def default_data_folder(config_node: Address, variables: Mapping[str, str]) -> Path:

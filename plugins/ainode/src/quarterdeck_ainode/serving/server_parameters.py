@@ -15,9 +15,9 @@ class ServerParameters(Struct, frozen=True, kw_only=True):
     config_node: Annotated[
         str, Meta(description="ConfigNodes, host:port with commas between them; the internal port, not the client's.")
     ] = "127.0.0.1:10710"
-    host: Annotated[str, Meta(description="The address to listen at; 0.0.0.0 is every one of this machine.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str, Meta(min_length=1, description="The address to listen at; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen at; 0 takes any free one.")] = AINODE_PORT
     advertise: Annotated[
         str, Meta(description="The address that the cluster's nodes reach this one at; empty: the same as host.")

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from quarterdeck_ainode.serving.complaints import Complaints
 from quarterdeck_ainode.serving.engine import (
@@ -48,7 +47,9 @@ from quarterdeck_ainode.serving.rpc_messages import (
     TuningRequest,
     UnloadModelRequest,
 )
+from quarterdeck_ainode.serving.specification_uri import path_of
 from quarterdeck_ainode.tsblock import TsBlockError, encode_doubles
+from quarterdeck_api.errors import UsageError
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,6 @@ _log = logging.getLogger(__name__)
 DEFAULT_OUTPUT_LENGTH = 96
 #: The key by which the DataNode hands on outputLength of CALL INFERENCE.
 OUTPUT_LENGTH = "outputLength"
-_LONGEST_URI = 4096
 
 _SUCCESS = Status(AinodeStatus.SUCCESS)
 _ENDING = EngineError(AinodeStatus.INTERNAL, f"this {ENDING}; ask again once it has been started again")
@@ -166,7 +166,10 @@ class AinodeService:
 
     def _register(self, request: RegisterModelRequest) -> RegisterModelAnswer:
         self._begin()
-        check_uri(request.uri)
+        try:
+            path_of(request.uri)
+        except UsageError as error:
+            raise EngineError(AinodeStatus.CREATE_MODEL_FAILED, f"{error.message}; {error.remedy}") from error
         self._engine.register(request.model_id, request.uri)
         return RegisterModelAnswer(_SUCCESS)
 
@@ -269,29 +272,3 @@ def read_series(dataset: bytes) -> SeriesInput:
             f"the input has {len(block.columns)} columns of values; these models take exactly one, so select one",
         )
     return SeriesInput(block.times, block.columns[0])
-
-
-def check_uri(uri: str) -> None:
-    """Whether a text has the form `file:///ABSOLUTE/PATH`; the engine decides which paths it reads. Raises EngineError."""
-    shown = uri[:200]
-    reason = ""
-    if len(uri) > _LONGEST_URI:
-        reason = f"it is longer than {_LONGEST_URI} characters"
-    elif not uri.isprintable():
-        reason = "it has characters that cannot be printed"
-    else:
-        try:
-            parts = urlsplit(uri)
-        except ValueError as error:
-            parts, reason = urlsplit(""), str(error)
-        if not reason and parts.scheme != "file":
-            reason = "only files of the machine on which this AINode runs can be read"
-        elif not reason and parts.netloc not in ("", "localhost"):
-            reason = f"it names the machine {parts.netloc!r}, and only files of this one can be read"
-        elif not reason and (not parts.path.startswith("/") or parts.query or parts.fragment):
-            reason = "it has to be an absolute path and nothing else"
-    if reason:
-        raise EngineError(
-            AinodeStatus.CREATE_MODEL_FAILED,
-            f"the URI {shown!r} cannot be used: {reason}; write it as file:///folder/specification.toml",
-        )

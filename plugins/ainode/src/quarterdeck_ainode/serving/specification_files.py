@@ -8,15 +8,13 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from quarterdeck_ainode.serving.specification_uri import path_of
 from quarterdeck_ainode.serving.specifications import LARGEST_SPECIFICATION
 from quarterdeck_api.errors import RefusedError, UsageError
 
 #: The file that is looked for when the URI names a folder.
 FILE_NAME = "model.toml"
-
-_LONGEST_URI = 4096
 
 
 def read_specification_file(uri: str, trusted: Iterable[Path]) -> bytes:
@@ -24,28 +22,12 @@ def read_specification_file(uri: str, trusted: Iterable[Path]) -> bytes:
 
     Raises UsageError for a wrong URI or a file that cannot be read, RefusedError for one outside of the trusted folders.
     """
-    path = _path(uri)
+    path = path_of(uri)
     folders = tuple(trusted)
     found = _resolved(path, uri, folders)
-    if found.is_dir():
+    if _is_folder(found):
         found = _resolved(found / FILE_NAME, uri, folders)
     return _read(found, uri)
-
-
-def _path(uri: str) -> Path:
-    remedy = "write an absolute one, as file:///srv/models/mine"
-    if len(uri) > _LONGEST_URI:
-        raise UsageError(f"the URI is longer than {_LONGEST_URI} characters", remedy)
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        raise UsageError(f"{uri!r} is no URI", remedy) from None
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
-        raise UsageError(f"{uri!r} is no URI of a file of this machine", remedy)
-    path = unquote(parts.path)
-    if not path.startswith("/") or "\0" in path:
-        raise UsageError(f"{uri!r} names no absolute path", remedy)
-    return Path(path)
 
 
 def _resolved(path: Path, uri: str, trusted: tuple[Path, ...]) -> Path:
@@ -63,6 +45,13 @@ def _resolved(path: Path, uri: str, trusted: tuple[Path, ...]) -> Path:
             "copy the specification there, or have whoever starts the AINode trust its folder",
         )
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # A name that is too long, or a folder that may not be looked into: opening says so.
 
 
 def _read(path: Path, uri: str) -> bytes:

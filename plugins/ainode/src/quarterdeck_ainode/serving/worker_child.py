@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,12 @@ class WorkerChild:
                 process_group=0,
             )
         self._waiter = threading.Thread(target=self._wait, args=(on_end,), name=f"worker {self.pid}", daemon=True)
-        self._waiter.start()
+        try:
+            self._waiter.start()
+        except RuntimeError:  # Too many threads: nobody would notice its end.
+            with self._process:
+                self._process.kill()
+            raise
         try:
             send(self._connection, pickle.dumps([entry for entry in sys.path if entry]))
         except OSError as error:
@@ -79,13 +85,13 @@ class WorkerChild:
         Raises WorkerLateError after `seconds`, WorkerGoneError when the worker ended, WorkerRaisedError when the function raised.
         """
         request = pickle.dumps(Chunk(function, [argument]), pickle.HIGHEST_PROTOCOL)
-        self._connection.settimeout(max(seconds, 0.001))
+        ends = time.monotonic() + seconds
         begun = False
         try:
-            send(self._connection, _BEGIN)
-            send(self._connection, request)
-            begun = receive(self._connection) is not None
-            message = receive(self._connection) if begun else None
+            send(self._in_time(ends), _BEGIN)
+            send(self._in_time(ends), request)
+            begun = receive(self._in_time(ends)) is not None
+            message = receive(self._in_time(ends)) if begun else None
         except TimeoutError as error:
             raise WorkerLateError from error
         except OSError as error:
@@ -96,6 +102,11 @@ class WorkerChild:
         if answer.failed is not None:
             raise WorkerRaisedError(answer.failed.traceback)
         return pickle.loads(answer.results[0])  # noqa: S301 - as above.
+
+    def _in_time(self, ends: float) -> socket.socket:
+        """The connection, whose next step has the time that is left."""
+        self._connection.settimeout(max(ends - time.monotonic(), 0.001))
+        return self._connection
 
     def kill(self) -> None:
         """Ends the worker now; whoever waits for its answer is told."""
