@@ -89,7 +89,7 @@ def window(
     moments = times or [START + number * HOUR for number in range(len(values))]
     client = ScriptedClient(
         {
-            'DESC "': COLUMNS,
+            'DESCRIBE "': COLUMNS,
             "LIMIT 1000": newest_first(moments, values),
             "LIMIT 1": rows((moments[-1],)),
             f"time >= {moments[-1] + 1}": rows((later,)),

@@ -26,10 +26,10 @@ from quarterdeck_ainode.iotdb.data.statements import (
     devices_statement,
     extent_statement,
     page_statement,
-    table_sql,
 )
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds, moment, to_microseconds, written
 from quarterdeck_ainode.iotdb.quoting import identifier, node
+from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_ainode.value_types import TimePrecision, ValueType
 from quarterdeck_api.errors import (
     UsageError,

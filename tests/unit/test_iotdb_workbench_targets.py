@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.iotdb.client.rows import ColumnBatch
+from quarterdeck_ainode.iotdb.series import parse_series
+from quarterdeck_ainode.iotdb.workbench.target_names import target_series
 from quarterdeck_ainode.iotdb.workbench.targets import (
     begin,
     begun,
@@ -67,7 +69,7 @@ def test_points_that_are_there_are_counted_and_kept_unless_told_otherwise() -> N
 
 
 def test_a_column_beside_the_series_is_of_the_same_device() -> None:
-    client = ScriptedClient({'DESC "': COLUMNS, "SELECT DISTINCT": rows(("4",), columns=("press",))})
+    client = ScriptedClient({'DESCRIBE "': COLUMNS, "SELECT DISTINCT": rows(("4",), columns=("press",))})
     target = plan_target(client.client, "{series}_fc", TAGGED, AHEAD)
     assert target.series.name == 'plant.telemetry.v_fc[site="n",press="4"]'
     assert [each.text for each in target.making] == ['ALTER TABLE "plant"."telemetry" ADD COLUMN "v_fc" DOUBLE FIELD']
@@ -76,7 +78,7 @@ def test_a_column_beside_the_series_is_of_the_same_device() -> None:
         'INSERT INTO "plant"."telemetry"(time, "site", "press", "v_fc") VALUES '
         f"({at(3)}, 'n', '4', 1.0), ({at(4)}, 'n', '4', 2.0)"
     )
-    two = ScriptedClient({'DESC "': COLUMNS, "SELECT DISTINCT": rows(("4",), ("5",), columns=("press",))})
+    two = ScriptedClient({'DESCRIBE "': COLUMNS, "SELECT DISTINCT": rows(("4",), ("5",), columns=("press",))})
     with pytest.raises(UsageError, match="several devices"):
         plan_target(two.client, "{series}_fc", TAGGED, AHEAD)
 
@@ -88,11 +90,55 @@ def test_a_column_beside_the_series_is_of_the_same_device() -> None:
         ('plant.telemetry.w[line="1"]', "no tag"),
         ("plant.telemetry.site", "holds no measurements"),
         (TAGGED.name, "would be mixed"),
+        ('plant.telemetry.v[site="n",press="4"]', "would be mixed"),
+        ('PLANT.Telemetry.V[press="4",Site="n"]', "would be mixed"),
     ],
 )
 def test_targets_that_cannot_take_a_forecast(name: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        plan_target(ScriptedClient({'DESC "': COLUMNS}).client, name, TAGGED, AHEAD)
+        plan_target(ScriptedClient({'DESCRIBE "': COLUMNS}).client, name, TAGGED, AHEAD)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "mixed"),
+    [
+        ("root.plant.d.t", "root.plant.`d`.`t`", True),
+        ("root.plant.`1`.t", "root.plant.`1`.t", True),
+        ("root.plant.d.t", "root.plant.d.T", False),
+        ("plant.t.v", 'plant.t.v[site="n"]', True),
+        ('plant.t.v[site="n"]', 'plant.t.v[site="s"]', False),
+        ('plant.t.v[site="n"]', "plant.t.v", False),
+        ('plant.t.v[site="n"]', 'plant.t.w[site="n"]', False),
+    ],
+)
+def test_the_source_is_known_however_it_is_spelled(source: str, target: str, mixed: bool) -> None:
+    if mixed:
+        with pytest.raises(UsageError, match="would be mixed"):
+            target_series(target, parse_series(source))
+    else:
+        assert target_series(target, parse_series(source)).name == target
+
+
+def test_a_table_spelled_otherwise_is_the_same_table_and_its_points_the_same_devices() -> None:
+    client = ScriptedClient({'DESCRIBE "': COLUMNS, "SELECT DISTINCT": rows(("4",), columns=("press",))})
+    target = plan_target(client.client, 'Plant.TELEMETRY.v_fc[Site="n"]', TAGGED, AHEAD)
+    assert target.series.name == 'Plant.TELEMETRY.v_fc[Site="n",press="4"]'
+
+
+def test_times_are_written_to_the_tables_own_column_of_times() -> None:
+    columns = rows(
+        ("moment", "TIMESTAMP", "TIME"),
+        ("site", "STRING", "TAG"),
+        ("v", "DOUBLE", "FIELD"),
+        ("w", "DOUBLE", "FIELD"),
+        columns=("ColumnName", "DataType", "Category"),
+    )
+    there = ColumnBatch({"__time": np.array([at(3)], dtype=np.int64)}, 1)
+    client = ScriptedClient({'DESCRIBE "': columns, 'CAST("moment" AS INT64)': there})
+    target = plan_target(client.client, 'plant.own.w[site="n"]', parse_series('plant.own.v[site="n"]'), AHEAD)
+    assert target.existing == 1
+    [insert] = write_statements(target, [1.0, 2.0])
+    assert insert.text.startswith('INSERT INTO "plant"."own"("moment", "site", "w") VALUES ')
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40), st.integers(1, 60))

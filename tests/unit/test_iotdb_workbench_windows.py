@@ -1,7 +1,14 @@
 """The rows that the workbench reads before it asks a model: in order, checked, on a time axis."""
 
+import re
+
 import pytest
 
+from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
+from quarterdeck_ainode.iotdb.series import parse_series
+from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
+from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
+from quarterdeck_ainode.iotdb.workbench.predicting import cluster_statement
 from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.errors import (
@@ -9,7 +16,7 @@ from quarterdeck_api.errors import (
     QuarterdeckError,
     UsageError,
 )
-from scripted_iotdb import HOUR, START, TREE, ScriptedClient, rows, window
+from scripted_iotdb import HOUR, START, TREE, ScriptedClient, newest_first, rows, window
 
 
 def test_a_window_is_in_order_and_on_an_axis() -> None:
@@ -33,6 +40,29 @@ def test_what_no_model_can_use_is_refused(values: list[float | None], times: lis
     with pytest.raises(QuarterdeckError, match=sentence) as refused:
         window(values, times)
     assert refused.value.remedy
+
+
+def test_a_column_of_times_may_have_another_name() -> None:
+    columns = rows(
+        ("moment", "TIMESTAMP", "TIME"), ("v", "INT32", "FIELD"), columns=("ColumnName", "DataType", "Category")
+    )
+    client = ScriptedClient(
+        {
+            'DESCRIBE "': columns,
+            "LIMIT 100": newest_first([START, START + HOUR], [1.0, 2.0]),
+            "DESC LIMIT 1": rows((START + HOUR,)),
+            "count(*)": rows((0,)),
+        }
+    )
+    found = read_window(client.client, parse_series("plant.own.v"), 100, Range(), drop_nulls=True, address="a/series/b")
+    assert found.time == "moment"
+    entrant = ClusterEntrant("m", CatalogueModel("m", "sktime", "builtin", "active"), {}, False)
+    asked = cluster_statement(entrant, found, found.stretch, 2, drop_nulls=True, targets="targets").text
+    labels = plan_labels(found, "stray", {}, drop_nulls=True, classify_input="input").statement.text
+    for statement in (asked, labels):
+        assert '(SELECT "moment" AS time, CAST("v" AS DOUBLE) AS "v" FROM "plant"."own" WHERE "moment" >= ' in statement
+        assert statement.startswith("SELECT CAST(time AS INT64) AS __time")
+    assert not [each for each in client.sent if re.search(r"\btime\b", each)]
 
 
 def test_rows_after_the_last_value_are_no_missing_values() -> None:

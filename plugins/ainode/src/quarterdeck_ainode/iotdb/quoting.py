@@ -44,6 +44,11 @@ def path_nodes(written: str) -> tuple[str, ...]:
     return tuple(_NODES.findall(path(written)))
 
 
+def bare(name: str) -> str:
+    """A name of the tree without its backquotes."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+
+
 def device_of(series: str) -> str:
     """The path above a series' last name."""
     return ".".join(path_nodes(series)[:-1])

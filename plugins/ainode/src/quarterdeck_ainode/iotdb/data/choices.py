@@ -4,10 +4,11 @@ from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.ingest_plan import is_tree
 from quarterdeck_ainode.iotdb.data.sources import device_columns, parse_table, table_columns
-from quarterdeck_ainode.iotdb.data.statements import devices_statement, table_sql
+from quarterdeck_ainode.iotdb.data.statements import devices_statement
 from quarterdeck_ainode.iotdb.declared_data import SAVE
 from quarterdeck_ainode.iotdb.quoting import identifier, path
 from quarterdeck_ainode.iotdb.series import TableSeries, parse_series
+from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.resources import Address
 

@@ -9,7 +9,7 @@ from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import read_extent
-from quarterdeck_ainode.iotdb.data.sources import bare, device_columns, parse_tags, table_columns, tags_text
+from quarterdeck_ainode.iotdb.data.sources import device_columns, parse_tags, table_columns, tags_text
 from quarterdeck_ainode.iotdb.data.statements import (
     Source,
     SourceColumn,
@@ -17,9 +17,9 @@ from quarterdeck_ainode.iotdb.data.statements import (
     add_column_statement,
     create_series_statements,
     create_table_statement,
-    table_sql,
 )
-from quarterdeck_ainode.iotdb.quoting import identifier, node, path_nodes
+from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path_nodes
+from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
-from quarterdeck_ainode.iotdb.data.statements import Source, SourceColumn, devices_statement, table_sql
-from quarterdeck_ainode.iotdb.quoting import identifier, node, path, path_nodes
+from quarterdeck_ainode.iotdb.data.statements import Source, SourceColumn, devices_statement
+from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path, path_nodes
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.table_columns import read_table_columns, table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest
@@ -20,8 +20,6 @@ MOST_COLUMNS = 1000
 _NUMBERS = frozenset({ValueType.INT32, ValueType.INT64, ValueType.FLOAT, ValueType.DOUBLE})
 #: These are read when they are named: true as 1, false as 0.
 _READABLE = _NUMBERS | {ValueType.BOOLEAN}
-#: What the server answers of a table or database that does not exist.
-_NO_TABLE = frozenset({500, 550})
 _DEVICES_SHOWN = 3
 
 
@@ -81,24 +79,13 @@ def device_columns(client: IotdbClient, device: str) -> dict[str, SourceColumn]:
 
 def table_columns(client: IotdbClient, database: str, table: str) -> dict[str, tuple[SourceColumn, str]] | None:
     """The columns of a table with their categories (`TIME`, `TAG`, `FIELD`, `ATTRIBUTE`); None when there is no such table."""
-    try:
-        found = client.rows(f"DESCRIBE {table_sql(database, table)}", dialect=Dialect.TABLE)
-    except IotdbError as error:
-        if error.status in _NO_TABLE:
-            return None
-        raise
+    found = read_table_columns(client, database, table)
+    if found is None:
+        return None
     return {
-        row["columnname"]: (
-            SourceColumn(row["columnname"], identifier(row["columnname"]), ValueType[row["datatype"].upper()]),
-            row["category"].upper(),
-        )
-        for row in found.texts()
+        each.name: (SourceColumn(each.name, identifier(each.name), ValueType[each.type]), each.category)
+        for each in found.columns
     }
-
-
-def bare(name: str) -> str:
-    """A name of the tree without its backquotes."""
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def _series_source(client: IotdbClient, series: TreeSeries, address: str) -> Source:

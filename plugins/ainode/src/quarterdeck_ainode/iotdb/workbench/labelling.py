@@ -46,7 +46,13 @@ def plan_labels(
             f"create a model with them (model.create), or keep the series with series.save and use ainode/model/{model}",
         )
     statement = classify_statement(
-        window.series, window.data_type, model, window.stretch, drop_nulls=drop_nulls, argument=classify_input
+        window.series,
+        window.data_type,
+        model,
+        window.stretch,
+        drop_nulls=drop_nulls,
+        argument=classify_input,
+        time=window.time,
     )
     return LabelPlan(statement)
 

@@ -82,6 +82,7 @@ def cluster_statement(
         entrant.options,
         drop_nulls=drop_nulls,
         targets=targets,
+        time=window.time,
     )
 
 
