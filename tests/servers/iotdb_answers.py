@@ -8,7 +8,7 @@ from quarterdeck_ainode.iotdb.data.statements import (
     SourceColumn,
 )
 from quarterdeck_ainode.iotdb.quoting import node
-from quarterdeck_ainode.value_types import ValueType
+from quarterdeck_ainode.value_types import TimePrecision, ValueType
 
 DOUBLE = ValueType.DOUBLE
 
@@ -31,6 +31,9 @@ class Server:
             raise refusal(550, f"{statement} is not known")
         columns, *values = found
         return Rows(tuple(columns), ("TEXT",) * len(columns), tuple(tuple(row) for row in values))
+
+    def precision(self) -> TimePrecision:
+        return TimePrecision.ms
 
     def batches(self, statement: str, **_: Any) -> Any:
         self.asked.append(statement)

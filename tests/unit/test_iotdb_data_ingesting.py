@@ -14,6 +14,7 @@ from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.tablet import ColumnCategory
 from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 from quarterdeck_ainode.iotdb.data.ingest_plan import IngestPlan, chosen_columns, plan_ingest
+from quarterdeck_ainode.iotdb.data.ingesting import check_dataset
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import (
     NumberBatch,
@@ -139,6 +140,25 @@ def test_a_table_needs_all_its_tags() -> None:
         plan(answers, "p", 'x" (y')
 
 
+def test_columns_that_differ_in_case_alone_are_one_column_of_a_table() -> None:
+    for answers in ({}, {'DESCRIBE "p"."t"': described(time="TIMESTAMP TIME", y="DOUBLE FIELD")}):
+        with pytest.raises(UsageError, match="y and Y would be one column"):
+            plan(answers, "p", "t", ("y", "Y"))
+    tree = {"SHOW TIMESERIES root.p.d.*": series(), "SHOW DEVICES root.p.d": (("Device", "IsAligned"),)}
+    assert len(plan(tree, "root.p", "d", ("y", "Y")).columns) == 2
+
+
+def test_a_dataset_is_looked_through_where_the_target_is_narrow(tmp_path: Path) -> None:
+    location = dataset(tmp_path)
+    rows = DatasetRows(location, ("z",))
+    narrow = tree_plan(column("z", ValueType.FLOAT))
+    check_dataset(narrow, rows, TimePrecision.ns, lambda: None)
+    table = pa.table({"ts": pa.array([0], pa.timestamp("us", tz="UTC")), "z": pa.array([1e39], pa.float64())})
+    pq.write_table(table, location.path)
+    with pytest.raises(UsageError, match="does not fit into z"):
+        check_dataset(narrow, DatasetRows(location, ("z",)), TimePrecision.ns, lambda: None)
+
+
 def test_columns_of_the_dataset_are_chosen() -> None:
     assert chosen_columns(IngestParameters("d", "x"), ("a", "b")) == ("a", "b")
     assert chosen_columns(IngestParameters("d", "x", columns=("b",)), ("a", "b")) == ("b",)
@@ -191,6 +211,10 @@ def test_rows_become_a_tablet() -> None:
         (ValueType.INT64, -(2.0**63), True),
         (ValueType.INT32, 0.5, False),
         (ValueType.DOUBLE, 0.5, True),
+        (ValueType.FLOAT, 3.4028235e38, True),
+        (ValueType.FLOAT, -3.5e38, False),
+        (ValueType.FLOAT, float("inf"), True),
+        (ValueType.DOUBLE, 1e300, True),
     ],
 )
 def test_numbers_must_fit_where_they_go(kind: ValueType, value: float, fits: bool) -> None:

@@ -12,6 +12,9 @@ from msgspec import structs
 from iotdb_answers import DOUBLE, Server, column, described, series
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.client.rows import ColumnBatch
+from quarterdeck_ainode.iotdb.data.asked import asked_save
+from quarterdeck_ainode.iotdb.data.choices import choices
+from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.parts import PartWriter, part_path, part_schema, whole_file
 from quarterdeck_ainode.iotdb.data.reading import (
     NumberBatch,
@@ -19,6 +22,7 @@ from quarterdeck_ainode.iotdb.data.reading import (
     read_all,
     require_finite,
 )
+from quarterdeck_ainode.iotdb.data.saving import SaveState, can_go_on
 from quarterdeck_ainode.iotdb.data.sources import parse_table, parse_tags, source_at, tags_text
 from quarterdeck_ainode.iotdb.data.statements import (
     Source,
@@ -27,6 +31,7 @@ from quarterdeck_ainode.iotdb.data.statements import (
     page_statement,
 )
 from quarterdeck_ainode.iotdb.dataset_import import import_dataset
+from quarterdeck_ainode.iotdb.declared_data import SAVE
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import (
     ErrorReport,
@@ -121,6 +126,49 @@ def test_rows_of_a_table_are_those_of_one_device() -> None:
     for tags in (("a",), ("=b",), ("a=1", "a=2")):
         with pytest.raises(UsageError):
             parse_tags(tags)
+
+
+def test_attributes_of_a_device_are_not_taken_for_its_tags() -> None:
+    answers: dict[str, Any] = {
+        'DESCRIBE "p"."t"': described(
+            time="TIMESTAMP TIME", site="STRING TAG", maker="STRING ATTRIBUTE", v="DOUBLE FIELD"
+        ),
+        'SHOW DEVICES FROM "p"."t" LIMIT 4': (("site", "maker"), ("n", "x"), ("s", "y")),
+        'SHOW DEVICES FROM "p"."t" LIMIT 100': (("site", "maker"), ("n", "x"), ("s", "y")),
+    }
+    server: Any = Server(answers)
+    with pytest.raises(UsageError, match=r"\(site=n; site=s\)") as several:
+        source_at(server, "plant/table/p.t")
+    assert several.value.remedy == "name one of them: --tags site=n"
+    offered = choices(server, SAVE, "plant/table/p.t", "tags", "")
+    assert [each.value for each in offered] == ["site=n", "site=s"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (SaveParameters("x", time_zone="Nowhere/X"), "no time zone 'Nowhere/X'"),
+        (SaveParameters("x", time_zone="../etc/passwd"), "no time zone"),
+        (SaveParameters("x", target="w"), "'w' is none of v"),
+        (SaveParameters("x", start="2024-01-02", end="2024-01-01"), "is after"),
+    ],
+)
+def test_what_a_save_cannot_be_is_said_before_a_row_is_read(wanted: SaveParameters, sentence: str) -> None:
+    server: Any = Server({"SHOW TIMESERIES root.p.d.v": series(("root.p.d.v", "DOUBLE"))})
+    with pytest.raises(UsageError, match=sentence):
+        asked_save(server, "plant/series/root.p.d.v", wanted)
+    assert not [each for each in server.asked if each.startswith("SELECT")]
+    berlin = structs.replace(wanted, time_zone="Europe/Berlin", target="v", start="", end="")
+    assert asked_save(server, "plant/series/root.p.d.v", berlin).names == ("v",)
+
+
+def test_an_attempt_goes_on_only_with_the_same_columns_and_all_its_parts(tmp_path: Path) -> None:
+    state = SaveState(("a", "b"), 2, 10, 9, 20, 20)
+    part_path(tmp_path, 1).touch()
+    assert not can_go_on(state, ("a", "b"), tmp_path)
+    part_path(tmp_path, 2).touch()
+    assert can_go_on(state, ("a", "b"), tmp_path)
+    assert not can_go_on(state, ("a", "b", "new"), tmp_path)
 
 
 def test_missing_values_stay_missing_and_booleans_are_numbers() -> None:

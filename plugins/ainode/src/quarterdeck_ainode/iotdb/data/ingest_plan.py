@@ -118,6 +118,7 @@ def _table_plan(
         raise UsageError(
             f"the column {clash[0]!r} would be the table's time or one of its tags", "leave it out", address
         )
+    _require_distinct(columns, address)
     there = table_columns(client, database, table)
     if there is None:
         found = tuple(SourceColumn(column, identifier(column), ValueType.DOUBLE) for column in columns)
@@ -150,6 +151,19 @@ def _table_plan(
     return IngestPlan(
         Dialect.TABLE, sql, table, database, found, existing, given, False, statements, time, tuple(notices)
     )
+
+
+def _require_distinct(columns: Sequence[str], address: str) -> None:
+    """Raises UsageError for columns that a table would take for the same one."""
+    first: dict[str, str] = {}
+    for column in columns:
+        other = first.setdefault(column.lower(), column)
+        if other != column:
+            raise UsageError(
+                f"{other} and {column} would be one column of the table, whose names have no case",
+                "name one of them with --columns",
+                address,
+            )
 
 
 def _check_types(existing: Sequence[SourceColumn], where: str, address: str) -> list[str]:

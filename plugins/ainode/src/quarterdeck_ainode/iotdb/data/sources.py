@@ -12,7 +12,7 @@ from quarterdeck_ainode.iotdb.table_columns import read_table_columns, table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.resources import Address
+from quarterdeck_api.resources import Address, Cell
 
 #: Columns of one dataset at most.
 MOST_COLUMNS = 1000
@@ -126,19 +126,18 @@ def _table_source(
     chosen = _choose(fields, wanted, address)
     time = next(column.sql for column, category in columns.values() if category == "TIME")
     sql = table_sql(database, table)
-    _require_one_device(client, sql, given, address)
+    _require_one_device(client, sql, given, of_tags, address)
     return Source(Dialect.TABLE, sql, chosen, time, given)
 
 
-def _require_one_device(client: IotdbClient, table: str, tags: tuple[tuple[str, str], ...], address: str) -> None:
+def _require_one_device(
+    client: IotdbClient, table: str, tags: tuple[tuple[str, str], ...], of_tags: Sequence[str], address: str
+) -> None:
     """Rows of two devices may have equal times, and a dataset has each time once."""
     found = client.rows(devices_statement(table, tags, _DEVICES_SHOWN + 1), dialect=Dialect.TABLE)
     if len(found.values) < 2:
         return
-    named = [
-        {name: str(cell) for name, cell in zip(found.columns, row, strict=True) if cell is not None}
-        for row in found.values[:_DEVICES_SHOWN]
-    ]
+    named = [device_tags(found.columns, row, of_tags) for row in found.values[:_DEVICES_SHOWN]]
     shown = "; ".join(tags_text(each) or "no tags" for each in named)
     more = " and others" if len(found.values) > _DEVICES_SHOWN else ""
     raise UsageError(
@@ -146,6 +145,14 @@ def _require_one_device(client: IotdbClient, table: str, tags: tuple[tuple[str, 
         f"name one of them: --tags {tags_text(max(named, key=len))}",
         address,
     )
+
+
+def device_tags(columns: Sequence[str], row: Sequence[Cell], of_tags: Sequence[str]) -> dict[str, str]:
+    """The tags of a row of SHOW DEVICES, which has the attributes of the device as well."""
+    tags = {tag.lower() for tag in of_tags}
+    return {
+        name: str(cell) for name, cell in zip(columns, row, strict=True) if cell is not None and name.lower() in tags
+    }
 
 
 def tags_text(tags: Mapping[str, str]) -> str:
