@@ -7,9 +7,9 @@ import numpy as np
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.rows import ColumnBatch, Rows
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.versions import recognise
-from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
 from quarterdeck_ainode.value_types import TimePrecision
 
@@ -96,7 +96,7 @@ def window(
             "count(*)": rows((0,)),
         }
     )
-    return read_window(client.client, TAGGED, 1000, Range(), drop_nulls=nulls == "drop", address="plant/series/x")
+    return read_window(client.client, TAGGED, 1000, Span(), drop_nulls=nulls == "drop", address="plant/series/x")
 
 
 def at(number: int) -> int:

@@ -7,15 +7,18 @@ import pytest
 from quarterdeck_ainode.iotdb.client.faults import refusal
 from quarterdeck_ainode.iotdb.client.rows import Rows
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
-from quarterdeck_ainode.iotdb.workbench.asked import check_limits
+from quarterdeck_ainode.iotdb.workbench.asked import asked_forecast, check_limits
 from quarterdeck_ainode.iotdb.workbench.entrants import (
     ClusterEntrant,
     ClusterFacts,
     LocalEntrant,
     choose,
+    settings_of,
     settings_schema,
 )
 from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
+from quarterdeck_ainode.iotdb.workbench.inferring import asked_inference
+from quarterdeck_ainode.iotdb.workbench.parameters import InferParameters, SeriesForecastParameters
 from quarterdeck_ainode.models.catalogue import Task
 from quarterdeck_api.errors import (
     QuarterdeckError,
@@ -133,6 +136,35 @@ def test_an_ainode_that_is_registered_and_silent_may_be_asked_again_and_one_that
     with pytest.raises(QuarterdeckError, match="has no AINode") as absent:
         facts(server)
     assert not isinstance(absent.value, UnreachableError)
+
+
+def test_settings_of_a_model_that_is_not_asked_are_refused() -> None:
+    assert settings_of("stray", {"stray.k": 3}) == {"k": 3}
+    assert settings_of("stray", {}) == {}
+    with pytest.raises(UsageError, match="arima has settings, and the model is stray"):
+        settings_of("stray", {"stray.k": 3, "arima.order": [1, 0, 0]})
+    with pytest.raises(UsageError, match="is the local engine's"):
+        asked_inference(ScriptedClient({}).client, "plant/series/root.p.d.t", InferParameters("local/arima"), {})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (SeriesForecastParameters(("local/naive_forecaster",), write_model="local/arima"), "nothing says where"),
+        (
+            SeriesForecastParameters(("local/arima",), write_model="arima", write_to="{series}_x"),
+            "not among the models",
+        ),
+        (SeriesForecastParameters(("local/arima",), start="2024-02-01", end="2024-01-01"), "is after"),
+    ],
+)
+def test_wishes_that_contradict_one_another_are_refused_before_a_row_is_read(
+    wanted: SeriesForecastParameters, sentence: str
+) -> None:
+    client = ScriptedClient({})
+    with pytest.raises(UsageError, match=sentence):
+        asked_forecast(client.client, "plant/series/root.p.d.t", wanted, {})
+    assert client.sent == []
 
 
 def test_limits_are_said_before_the_server_drops_rows() -> None:

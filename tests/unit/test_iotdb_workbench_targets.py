@@ -19,7 +19,8 @@ from quarterdeck_ainode.iotdb.workbench.targets import (
     write,
     write_statements,
 )
-from quarterdeck_ainode.iotdb.workbench.writing import forecast_of
+from quarterdeck_ainode.iotdb.workbench.writing import forecast_of, require_of
+from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.errors import (
     QuarterdeckError,
     UnknownOutcomeError,
@@ -209,6 +210,12 @@ def test_the_forecast_of_a_finished_job() -> None:
     }
     kept = forecast_of("core/job/1", data, "best")
     assert (kept.model, kept.values, kept.times.tolist()) == ("arima", [1.0, 2.0], [1, 2])
+    own = parse_series("root.plant.d.t")
+    require_of(kept, own, TimeUnit.MILLISECOND, "core/job/1", "plant")
+    with pytest.raises(UsageError, match=r"forecast root\.plant\.d\.t, not root\.plant\.d\.x"):
+        require_of(kept, parse_series("root.plant.d.x"), TimeUnit.MILLISECOND, "core/job/1", "plant")
+    with pytest.raises(UsageError, match="counts ms, and other counts ns"):
+        require_of(kept, own, TimeUnit.NANOSECOND, "core/job/1", "other")
     with pytest.raises(UsageError, match="no forecast of 'broken'"):
         forecast_of("core/job/1", data, "broken")
     with pytest.raises(UsageError, match="nothing ranks"):

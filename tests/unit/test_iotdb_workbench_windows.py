@@ -4,12 +4,12 @@ import re
 
 import pytest
 
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.series import parse_series
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
 from quarterdeck_ainode.iotdb.workbench.predicting import cluster_statement
-from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.errors import (
     NotFoundError,
@@ -54,7 +54,7 @@ def test_a_column_of_times_may_have_another_name() -> None:
             "count(*)": rows((0,)),
         }
     )
-    found = read_window(client.client, parse_series("plant.own.v"), 100, Range(), drop_nulls=True, address="a/series/b")
+    found = read_window(client.client, parse_series("plant.own.v"), 100, Span(), drop_nulls=True, address="a/series/b")
     assert found.time == "moment"
     entrant = ClusterEntrant("m", CatalogueModel("m", "sktime", "builtin", "active"), {}, False)
     asked = cluster_statement(entrant, found, found.stretch, 2, drop_nulls=True, targets="targets").text
@@ -74,7 +74,7 @@ def test_rows_after_the_last_value_are_no_missing_values() -> None:
 def test_a_series_that_does_not_exist_or_holds_text() -> None:
     nothing = ScriptedClient({"SHOW TIMESERIES": rows(columns=("Timeseries", "DataType"))})
     with pytest.raises(NotFoundError):
-        read_window(nothing.client, TREE, 10, Range(), drop_nulls=False, address="a/series/b")
+        read_window(nothing.client, TREE, 10, Span(), drop_nulls=False, address="a/series/b")
     text = ScriptedClient({"SHOW TIMESERIES": rows(("root.plant.d.t", "TEXT"), columns=("Timeseries", "DataType"))})
     with pytest.raises(UsageError, match="models take numbers"):
-        read_window(text.client, TREE, 10, Range(), drop_nulls=False, address="a/series/b")
+        read_window(text.client, TREE, 10, Span(), drop_nulls=False, address="a/series/b")

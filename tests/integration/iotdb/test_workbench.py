@@ -11,12 +11,12 @@ import pytest
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Sql
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.series import TreeSeries
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
-from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
 from quarterdeck_api.jobs import JobState
@@ -410,7 +410,7 @@ def test_the_official_nodes_late_step_is_left_out(cluster: Cluster, ainode: OwnA
     """With `horizon=ainode` our AINode answers as the official one does: the first value is the last row's own, all are float32."""
     client = IotdbClient(IotdbSettings((cluster.client_url,)))
     try:
-        window = read_window(client, TreeSeries("root.bench.d.temp"), 100, Range(), drop_nulls=False, address=TREE)
+        window = read_window(client, TreeSeries("root.bench.d.temp"), 100, Span(), drop_nulls=False, address=TREE)
         model = CatalogueModel("holtwinters", "sktime", "builtin", "active")
 
         def values(options: dict[str, str], *, late: bool, horizon: int) -> list[float]:

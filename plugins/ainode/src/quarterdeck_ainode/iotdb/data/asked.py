@@ -31,7 +31,7 @@ def asked_save(client: IotdbClient, address: str, wanted: SaveParameters) -> Ask
     _require_zone(wanted.time_zone)
     source = source_at(client, address, wanted.columns, wanted.tags)
     precision = client.precision()
-    asked = AskedSave(source, precision, asked_span(wanted, precision))
+    asked = AskedSave(source, precision, asked_span(wanted.start, wanted.end, precision))
     if wanted.target and wanted.target not in asked.names:
         raise UsageError(f"{wanted.target!r} is none of {', '.join(asked.names)}", "name one of them with --target")
     return asked

@@ -19,18 +19,18 @@ from msgspec import Struct
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
-from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_by_model
+from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_of
 from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
 from quarterdeck_ainode.iotdb.workbench.forecasting import opened
 from quarterdeck_ainode.iotdb.workbench.horizon_times import future_times, pandas_times
-from quarterdeck_ainode.iotdb.workbench.parameters import InferParameters
+from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL, InferParameters
 from quarterdeck_ainode.iotdb.workbench.predicting import passed_on
 from quarterdeck_ainode.iotdb.workbench.statements import Statement, inference_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds, write_files
 from quarterdeck_api.documents import ChartBlock, ChartSeries, Document, SeriesRole, TableBlock, TextBlock
-from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError
+from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobContext, JobValue
 from quarterdeck_api.resources import Address
 
@@ -58,9 +58,16 @@ def asked_inference(
         raise UnsupportedError(
             "CALL INFERENCE knows series of the tree only, and this one is a table's", "use series.forecast", address
         )
-    facts = cluster_facts(client, (wanted.model,))
-    model = cluster_model(wanted.model, facts)
-    options = cluster_options(model, settings_by_model(settings).get(model.model_id, {}), facts)
+    name = wanted.model.strip()
+    if name.startswith(LOCAL):
+        raise UsageError(
+            f"{name} is the local engine's, and CALL INFERENCE asks the cluster's models",
+            "use series.forecast, or a model of the cluster",
+            address,
+        )
+    facts = cluster_facts(client, (name,))
+    model = cluster_model(name, facts)
+    options = cluster_options(model, settings_of(name, settings), facts)
     check_limits(wanted.window, wanted.length)
     window = asked_window(client, series, wanted.window, wanted.start, wanted.end, "refuse", address)
     statement = inference_statement(series, model.model_id, wanted.length, window.stretch, options, times=True)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.client.faults import IotdbError, refusal
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, function_times
-from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, forecast_statement
+from quarterdeck_ainode.iotdb.workbench.statements import Statement, forecast_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.models.backtest import Candidate, predict
 from quarterdeck_ainode.models.fitting import Prediction, notices_of, recorded_warnings
@@ -69,7 +70,7 @@ def forecast_locally(task: LocalTask) -> Forecasted:
 
 
 def cluster_statement(
-    entrant: ClusterEntrant, window: SeriesWindow, stretch: Range, horizon: int, *, drop_nulls: bool, targets: str
+    entrant: ClusterEntrant, window: SeriesWindow, stretch: Span, horizon: int, *, drop_nulls: bool, targets: str
 ) -> Statement:
     """What a model of the cluster is asked; a late one for one step more, the first of which is left out."""
     length = horizon + 1 if entrant.late else horizon
@@ -105,7 +106,7 @@ def forecast_in_cluster(
     Raises UnreachableError when the cluster does not answer.
     """
     times = window.times[training]
-    stretch = Range(int(times[0]), int(times[-1]))
+    stretch = Span(int(times[0]), int(times[-1]))
     statement = cluster_statement(entrant, window, stretch, horizon, drop_nulls=drop_nulls, targets=targets)
     log(statement.text)
     started = clock()

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.quoting import identifier
 from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
@@ -32,15 +33,8 @@ class Statement(Struct, frozen=True):
     dialect: Dialect
 
 
-class Range(Struct, frozen=True):
-    """A stretch of time, both ends included; None is open."""
-
-    first: int | None = None
-    last: int | None = None
-
-
 def window_query(
-    series: Series, rows: int, stretch: Range, *, drop_nulls: bool = False, time: str = USUAL_TIME
+    series: Series, rows: int, stretch: Span, *, drop_nulls: bool = False, time: str = USUAL_TIME
 ) -> Statement:
     """The last rows of a series, newest first: an integer time and a value."""
     if isinstance(series, TreeSeries):
@@ -60,7 +54,7 @@ def window_query(
 
 
 def times_query(
-    series: Series, stretch: Range, most: int, without: Sequence[str] = (), time: str = USUAL_TIME
+    series: Series, stretch: Span, most: int, without: Sequence[str] = (), time: str = USUAL_TIME
 ) -> Statement:
     """The times at which a series has values in a stretch, oldest first, at most so many; of rows that lack the tags `without`."""
     if isinstance(series, TreeSeries):
@@ -79,13 +73,13 @@ def tags_query(series: TableSeries, tags: Sequence[str]) -> Statement:
     return Statement(f"SELECT DISTINCT {names} FROM {table_name(series)}{where} LIMIT 2", Dialect.TABLE)
 
 
-def last_value_query(series: TableSeries, stretch: Range, time: str = USUAL_TIME) -> Statement:
+def last_value_query(series: TableSeries, stretch: Span, time: str = USUAL_TIME) -> Statement:
     """The time of the last row of a stretch that has a value."""
     conditions = [*_table_conditions(series, stretch, time), f"{identifier(series.column)} IS NOT NULL"]
     return _times_of(series, conditions, "DESC LIMIT 1", time)
 
 
-def nulls_query(series: TableSeries, stretch: Range, time: str = USUAL_TIME) -> Statement:
+def nulls_query(series: TableSeries, stretch: Span, time: str = USUAL_TIME) -> Statement:
     """How many rows of a stretch have no value."""
     conditions = [*_table_conditions(series, stretch, time), f"{identifier(series.column)} IS NULL"]
     return Statement(f"SELECT count(*) FROM {table_name(series)}{_where(conditions)}", Dialect.TABLE)
@@ -96,7 +90,7 @@ def forecast_statement(
     data_type: str,
     model: str,
     length: int,
-    stretch: Range,
+    stretch: Span,
     options: Mapping[str, str],
     *,
     drop_nulls: bool = False,
@@ -131,7 +125,7 @@ def classify_statement(
     series: TableSeries,
     data_type: str,
     model: str,
-    stretch: Range,
+    stretch: Span,
     *,
     drop_nulls: bool = False,
     argument: str = "input",
@@ -147,7 +141,7 @@ def classify_statement(
 
 
 def inference_statement(
-    series: TreeSeries, model: str, length: int, stretch: Range, options: Mapping[str, str], *, times: bool
+    series: TreeSeries, model: str, length: int, stretch: Span, options: Mapping[str, str], *, times: bool
 ) -> Statement:
     """CALL INFERENCE on a stretch of a series of the tree; with `times` beside those that the server makes up."""
     if not model.replace("_", "").isalnum() or not model.isascii():
@@ -189,7 +183,7 @@ def _option_name(name: str) -> str:
     return name
 
 
-def _table_input(series: TableSeries, data_type: str, stretch: Range, time: str, *, drop_nulls: bool) -> str:
+def _table_input(series: TableSeries, data_type: str, stretch: Span, time: str, *, drop_nulls: bool) -> str:
     column = identifier(series.column)
     value = column if data_type == _DOUBLE else f"CAST({column} AS DOUBLE) AS {column}"
     moment = USUAL_TIME if time == USUAL_TIME else f"{_time(time)} AS {USUAL_TIME}"
@@ -209,7 +203,7 @@ def _time(name: str) -> str:
     return name if name == USUAL_TIME else identifier(name)
 
 
-def _table_conditions(series: TableSeries, stretch: Range, time: str) -> list[str]:
+def _table_conditions(series: TableSeries, stretch: Span, time: str) -> list[str]:
     return [*_tag_conditions(series), *_bounds(_time(time), stretch)]
 
 
@@ -217,7 +211,7 @@ def _tag_conditions(series: TableSeries) -> list[str]:
     return [f"{identifier(tag)} = {literal(value)}" for tag, value in series.tags]
 
 
-def _bounds(name: str, stretch: Range) -> list[str]:
+def _bounds(name: str, stretch: Span) -> list[str]:
     bounds = [(">=", stretch.first), ("<=", stretch.last)]
     return [f"{name} {sign} {moment}" for sign, moment in bounds if moment is not None]
 

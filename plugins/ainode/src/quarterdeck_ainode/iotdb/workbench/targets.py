@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.quoting import identifier
 from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.table_columns import TableColumns, read_table_columns
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
-from quarterdeck_ainode.iotdb.workbench.statements import USUAL_TIME, Range, Statement, tags_query
+from quarterdeck_ainode.iotdb.workbench.statements import USUAL_TIME, Statement, tags_query
 from quarterdeck_ainode.iotdb.workbench.target_names import tags_by_name, target_series
 from quarterdeck_ainode.iotdb.workbench.window import times_in, tree_type
 from quarterdeck_ainode.result_files import read_times
@@ -220,7 +221,7 @@ def _check_type(series: Series, found: str) -> None:
 def _existing(
     client: IotdbClient, series: Series, times: Times, without: Sequence[str] = (), time: str = USUAL_TIME
 ) -> int:
-    found = times_in(client, series, Range(int(times[0]), int(times[-1])), _MOST_COMPARED, without, time)
+    found = times_in(client, series, Span(int(times[0]), int(times[-1])), _MOST_COMPARED, without, time)
     if len(found) >= _MOST_COMPARED:
         return len(times)
     return int(np.count_nonzero(np.isin(times, found)))

@@ -7,13 +7,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.series import Series, TreeSeries
 from quarterdeck_ainode.iotdb.table_columns import read_table_columns
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import tree_path
 from quarterdeck_ainode.iotdb.workbench.statements import (
     USUAL_TIME,
-    Range,
     Statement,
     last_value_query,
     nulls_query,
@@ -51,9 +51,9 @@ class SeriesWindow(Struct, frozen=True):
         return self.observed.values
 
     @property
-    def stretch(self) -> Range:
+    def stretch(self) -> Span:
         """From the first to the last time."""
-        return Range(int(self.times[0]), int(self.times[-1]))
+        return Span(int(self.times[0]), int(self.times[-1]))
 
     @property
     def label(self) -> str:
@@ -73,7 +73,7 @@ def tree_type(client: IotdbClient, series: TreeSeries) -> str | None:
 
 
 def read_window(
-    client: IotdbClient, series: Series, rows: int, stretch: Range, *, drop_nulls: bool, address: str
+    client: IotdbClient, series: Series, rows: int, stretch: Span, *, drop_nulls: bool, address: str
 ) -> SeriesWindow:
     """The last `rows` rows of a stretch, checked.
 
@@ -96,7 +96,7 @@ def read_window(
     _check(series, times, values, np.isnan(values), unit, address)
     axis, assumed = statement_axis(times, unit)
     observed = Observations(address, column_label(series), values, axis)
-    left_out = _left_out(client, series, Range(int(times[0]), int(times[-1])), time) if drop_nulls else ()
+    left_out = _left_out(client, series, Span(int(times[0]), int(times[-1])), time) if drop_nulls else ()
     notices = (*unseen, *left_out, *assumed)
     return SeriesWindow(series, data_type, unit, times, observed, not assumed, statement, notices, time)
 
@@ -111,7 +111,7 @@ def column_label(series: Series) -> str:
 def times_in(
     client: IotdbClient,
     series: Series,
-    stretch: Range,
+    stretch: Span,
     most: int,
     without: Sequence[str] = (),
     time: str = USUAL_TIME,
@@ -135,7 +135,7 @@ def _type_and_time(client: IotdbClient, series: Series) -> tuple[str | None, str
     return (column.type, columns.time) if columns is not None and column is not None else (None, USUAL_TIME)
 
 
-def _up_to_last_value(client: IotdbClient, series: Series, stretch: Range, time: str) -> tuple[Range, tuple[str, ...]]:
+def _up_to_last_value(client: IotdbClient, series: Series, stretch: Span, time: str) -> tuple[Span, tuple[str, ...]]:
     """The stretch up to the last row with a value, and a sentence when rows come after it: such as those of a forecast beside it."""
     if isinstance(series, TreeSeries):
         return stretch, ()
@@ -144,13 +144,13 @@ def _up_to_last_value(client: IotdbClient, series: Series, stretch: Range, time:
     if not found or not isinstance(found[0][0], int):
         return stretch, ()
     last = found[0][0]
-    later = nulls_query(series, Range(last + 1, stretch.last), time)
+    later = nulls_query(series, Span(last + 1, stretch.last), time)
     [[count]] = client.rows(later.text, dialect=later.dialect, purpose=Purpose.DATA).values
     said = (f"{count} rows after the last value have none yet and are left out",) if count else ()
-    return Range(stretch.first, last), said
+    return Span(stretch.first, last), said
 
 
-def _left_out(client: IotdbClient, series: Series, stretch: Range, time: str) -> tuple[str, ...]:
+def _left_out(client: IotdbClient, series: Series, stretch: Span, time: str) -> tuple[str, ...]:
     """How many rows without a value lie in a stretch, as a sentence; a series of the tree has none by its nature."""
     if isinstance(series, TreeSeries):
         return ()
