@@ -97,6 +97,12 @@ def test_a_new_device_is_made_with_its_series() -> None:
         plan(answers, "root.p", "d", tags=("a=b",))
 
 
+@pytest.mark.parametrize(("into", "name"), [("d", "time"), ("d", "Timestamp"), ("`TIME`", "y"), ("x.` time `", "y")])
+def test_names_that_would_end_the_servers_schema_are_never_sent(into: str, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a name in the tree"):
+        plan({}, "root.p", into, (name,))
+
+
 def test_a_device_that_is_there_stays_as_it_is() -> None:
     answers = {
         "SHOW TIMESERIES root.p.d.*": series(("root.p.d.y", "INT32"), ("root.p.d.f", "FLOAT"), ("root.p.d.t", "TEXT")),

@@ -54,6 +54,16 @@ def test_a_new_series_is_made_as_its_device_is() -> None:
         ]
 
 
+@pytest.mark.parametrize("name", ["root.plant.d.time", "root.plant.`Timestamp`.x", "root.plant.d.` time `"])
+def test_names_that_would_end_the_servers_schema_are_never_sent(name: str) -> None:
+    nothing = {
+        "SHOW DEVICES": rows(columns=("Device", "IsAligned")),
+        "SHOW TIMESERIES": rows(columns=("Timeseries", "DataType")),
+    }
+    with pytest.raises(UsageError, match="cannot be a name in the tree"):
+        plan_target(ScriptedClient(nothing).client, name, TREE, AHEAD)
+
+
 def test_points_that_are_there_are_counted_and_kept_unless_told_otherwise() -> None:
     client = ScriptedClient(
         {

@@ -18,7 +18,7 @@ from quarterdeck_ainode.iotdb.data.statements import (
     create_series_statements,
     create_table_statement,
 )
-from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path_nodes
+from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path_nodes, require_allowed
 from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import UsageError
@@ -88,6 +88,7 @@ def _device_plan(
     above = [node(bare(each)) if place else each for place, each in enumerate(path_nodes(database))]
     if nodes[: len(above)] != above or len(nodes) == len(above):
         raise UsageError(f"{written} is no device below {database}", f"write {database}.NAME", address)
+    require_allowed([*nodes, *columns])
     device = ".".join(nodes)
     known = device_columns(client, device)
     rows = list(client.rows(f"SHOW DEVICES {device}").texts())

@@ -8,7 +8,7 @@ from msgspec import Struct
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.statements import Span
-from quarterdeck_ainode.iotdb.quoting import identifier
+from quarterdeck_ainode.iotdb.quoting import identifier, path_nodes, require_allowed
 from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
 from quarterdeck_ainode.iotdb.table_columns import TableColumns, read_table_columns
@@ -142,6 +142,7 @@ def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement
     aligned = any(row.get("isaligned", "").lower() == "true" for row in devices)
     found = tree_type(client, series)
     if found is None:
+        require_allowed(path_nodes(series.path))
         text = (
             f"CREATE ALIGNED TIMESERIES {path.device}({path.measurement} DOUBLE)"
             if aligned
