@@ -33,7 +33,8 @@ def test_a_window_is_in_order_and_on_an_axis() -> None:
         ([1.0, None, 3.0], None, "1 of the 3 rows .* would take each for 0.0"),
         ([5.0], None, "single row"),
         ([1.0, 2.0, 3.0], [START, START, START + HOUR], "several rows at the same time"),
-        ([1.0, float("inf"), 3.0], None, "infinite"),
+        ([1.0, float("inf"), 3.0], None, r"1 of the 3 rows .* NaN or an infinite value \(at 2023-11-14 23:00:00\)"),
+        ([1.0, float("nan"), 3.0], None, "1 of the 3 rows .* NaN or an infinite value"),
     ],
 )
 def test_what_no_model_can_use_is_refused(values: list[float | None], times: list[int] | None, sentence: str) -> None:

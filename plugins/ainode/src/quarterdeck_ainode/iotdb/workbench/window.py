@@ -92,8 +92,8 @@ def read_window(
     unit = time_unit(client)
     stretch, unseen = _up_to_last_value(client, series, stretch, time)
     statement = window_query(series, rows, stretch, drop_nulls=drop_nulls, time=time)
-    times, values = _read(client, statement)
-    _check(series, times, values, np.isnan(values), unit, address)
+    times, values, missing = _read(client, statement)
+    _check(series, times, values, missing, unit, address)
     axis, assumed = statement_axis(times, unit)
     observed = Observations(address, column_label(series), values, axis)
     left_out = _left_out(client, series, Span(int(times[0]), int(times[-1])), time) if drop_nulls else ()
@@ -159,21 +159,22 @@ def _left_out(client: IotdbClient, series: Series, stretch: Span, time: str) -> 
     return (f"{count} rows without a value are left out",) if count else ()
 
 
-def _read(client: IotdbClient, statement: Statement) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Times and values of a query, oldest first."""
+def _read(
+    client: IotdbClient, statement: Statement
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Times and values of a query, oldest first, and where there is none."""
     times: list[NDArray[np.int64]] = []
     values: list[NDArray[np.float64]] = []
+    missing: list[NDArray[np.bool_]] = []
     for batch in client.batches(statement.text, dialect=statement.dialect):
         if batch.rows:
             (_, moments), (name, found) = batch.columns.items()
-            numbers = found.astype(np.float64)
-            if name in batch.missing:
-                numbers[batch.missing[name]] = np.nan
             times.append(moments.astype(np.int64))
-            values.append(numbers)
+            values.append(found.astype(np.float64))
+            missing.append(batch.missing.get(name, np.zeros(batch.rows, dtype=np.bool_)))
     if not times:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-    return np.concatenate(times)[::-1].copy(), np.concatenate(values)[::-1].copy()
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64), np.empty(0, dtype=np.bool_)
+    return np.concatenate(times)[::-1].copy(), np.concatenate(values)[::-1].copy(), np.concatenate(missing)[::-1]
 
 
 def _check(
@@ -188,9 +189,8 @@ def _check(
     if not count:
         raise QuarterdeckError(f"{series.name} has no rows there", "choose another time range", address)
     if nulls:
-        places = ", ".join(pandas_times(times[missing][:3], unit).strftime("%Y-%m-%d %H:%M:%S"))
         raise QuarterdeckError(
-            f"{nulls} of the {count} rows of {series.name} have no value (at {places}{' and so on' if nulls > 3 else ''}), "
+            f"{nulls} of the {count} rows of {series.name} have no value (at {_places(times[missing], unit)}), "
             "and the server would take each for 0.0",
             "leave them out with --nulls drop, or choose another time range",
             address,
@@ -208,10 +208,19 @@ def _check(
             _which_tags(series),
             address,
         )
-    if not np.all(np.isfinite(values)):
+    wrong = ~np.isfinite(values)
+    if wrong.any():
         raise QuarterdeckError(
-            f"{series.name} has infinite values, with which no model can do anything", "correct them first", address
+            f"{np.count_nonzero(wrong)} of the {count} rows of {series.name} hold NaN or an infinite value "
+            f"(at {_places(times[wrong], unit)}), with which no model can do anything",
+            "correct them, or choose another time range",
+            address,
         )
+
+
+def _places(times: NDArray[np.int64], unit: TimeUnit) -> str:
+    shown = ", ".join(pandas_times(times[:3], unit).strftime("%Y-%m-%d %H:%M:%S"))
+    return f"{shown} and so on" if len(times) > 3 else shown
 
 
 def _which_tags(series: Series) -> str:
