@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from quarterdeck_ainode.excerpts import TABLE_ROWS, excerpt_title, history_shown
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
@@ -33,9 +34,6 @@ from quarterdeck_api.documents import ChartBlock, ChartSeries, Document, SeriesR
 from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobContext, JobValue
 from quarterdeck_api.resources import Address
-
-_SHOWN_HISTORY = 200
-_TABLE_ROWS = 100
 
 _WRONG_TIMES = "CALL INFERENCE puts its first value at the last row's time and takes too short a step (2.0.10): the column `time` has the right times"
 _SHORT = "the model gave {given} values, and {asked} were asked for: the server does not say so"
@@ -140,7 +138,7 @@ def _document(
     asked: AskedInference, model: str, right: Any, made_up: Any, values: list[float], notices: tuple[str, ...]
 ) -> Document:
     window = asked.window
-    shown = slice(-min(_SHOWN_HISTORY, len(window.times)), None)
+    shown = slice(-history_shown(len(window.times), len(values)), None)
     history = pandas_times(window.times[shown], window.unit)
     chart = ChartBlock(
         (
@@ -149,12 +147,13 @@ def _document(
         ),
         f"{window.label} of {window.series.name}",
     )
-    rows = tuple(zip(read_times(right), read_times(made_up), values, strict=True))[:_TABLE_ROWS]
+    rows = tuple(zip(read_times(right), read_times(made_up), values, strict=True))
+    title = excerpt_title("Inference", len(rows), "inference.csv")
     return Document(
         f"{model} on {window.series.name}",
         (
             chart,
-            TableBlock(("time", "server's time", "value"), rows, "Inference"),
+            TableBlock(("time", "server's time", "value"), rows[:TABLE_ROWS], title),
             TextBlock("\n".join(notices), title="Notices"),
             TextBlock(asked.statement.text, "sql", "Statement"),
         ),
