@@ -13,11 +13,12 @@ from quarterdeck_ainode.iotdb.workbench.entrants import (
     ClusterEntrant,
 )
 from quarterdeck_ainode.iotdb.workbench.judging import possible_folds
-from quarterdeck_ainode.iotdb.workbench.labelling import plan_labels
+from quarterdeck_ainode.iotdb.workbench.labelling import labels_from_cluster, plan_labels
 from quarterdeck_ainode.iotdb.workbench.patience import Patience
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
 from quarterdeck_api.errors import (
     JobCancelledError,
+    QuarterdeckError,
     UnreachableError,
     UnsupportedError,
 )
@@ -134,6 +135,27 @@ def test_other_times_than_the_server_documents_are_said() -> None:
     made, _ = ask(rows((at(2), 5.0), (at(3), 6.0)))
     assert made.prediction.values.tolist() == [5.0, 6.0]
     assert "other times" in made.notices[0]
+
+
+def test_labels_of_an_ainode_that_is_away_are_asked_for_again() -> None:
+    found = window([1.0, 2.0, 4.0])
+    plan = plan_labels(found, "stray", {}, drop_nulls=False, classify_input="input")
+
+    def labels(answer: Any) -> Any:
+        return labels_from_cluster(ScriptedClient({"CLASSIFY(": answer}).client, plan, found, "stray")
+
+    assert labels(rows((at(0), 0), (at(1), 1), (at(2), 0))).tolist() == [0, 1, 0]
+    for away in (
+        refusal(1011, "Failed to connect to AINode"),
+        refusal(301, "Error: Failed to connect to AINode because"),
+        refusal(1521, "full"),
+        refusal(1599, "this AINode is ending; ask again"),
+    ):
+        with pytest.raises(UnreachableError):
+            labels(away)
+    with pytest.raises(QuarterdeckError, match="1504") as refused:
+        labels(refusal(1504, "there is no stray"))
+    assert not isinstance(refused.value, UnreachableError)
 
 
 def test_labels_by_classify_and_by_inference() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from quarterdeck_ainode.excerpts import TABLE_ROWS, excerpt_title, history_shown
-from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_of
@@ -25,13 +25,13 @@ from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
 from quarterdeck_ainode.iotdb.workbench.forecasting import opened
 from quarterdeck_ainode.iotdb.workbench.horizon_times import future_times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL, InferParameters
-from quarterdeck_ainode.iotdb.workbench.predicting import passed_on
+from quarterdeck_ainode.iotdb.workbench.predicting import answered
 from quarterdeck_ainode.iotdb.workbench.statements import Statement, inference_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds, write_files
 from quarterdeck_api.documents import ChartBlock, ChartSeries, Document, SeriesRole, TableBlock, TextBlock
-from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError, UsageError
+from quarterdeck_api.errors import QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobContext, JobValue
 from quarterdeck_api.resources import Address
 
@@ -115,12 +115,7 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter) -> 
 
 
 def _answer(client: IotdbClient, statement: Statement) -> tuple[list[int], list[float]]:
-    try:
-        answer = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.INFERENCE)
-    except UnreachableError:
-        raise
-    except QuarterdeckError as error:
-        raise passed_on(error) from error
+    answer = answered(client, statement)
     rows = [(row[0], row[1]) for row in answer.values if len(row) > 1]
     kept = [(each, value) for each, value in rows if isinstance(each, int) and isinstance(value, int | float)]
     return [each for each, _ in kept], [float(value) for _, value in kept]
