@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quarterdeck_ainode.excerpts import chart_places
 from quarterdeck_ainode.local import detecting
-from quarterdeck_ainode.local.detection_result import chart_places
 from quarterdeck_ainode.models.fitting import recorded_warnings
-from quarterdeck_ainode.models.observations import Observations
-from quarterdeck_ainode.models.time_axis import time_axis
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock
 from quarterdeck_api.errors import JobCancelledError, QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobValue
@@ -246,8 +244,7 @@ def test_the_document_of_a_markov_model_lists_its_states(detect: Detect, regimes
 def test_a_long_chart_keeps_every_extreme() -> None:
     values = np.sin(np.arange(10_000) / 50)
     values[[17, 9_999]] = (8.0, -8.0)
-    times = np.asarray(pd.date_range("2020-01-01", periods=10_000, freq="h"))
-    places = chart_places(Observations("d", "c", values, time_axis(times, "h", "", "d")), 200)
+    places = chart_places(values, 200)
     assert len(places) <= 200
     assert places == sorted(set(places))
     assert {17, 9_999} <= set(places)

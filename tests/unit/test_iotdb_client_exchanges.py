@@ -111,6 +111,21 @@ def test_a_result_of_an_unknown_type_is_refused_and_released(node: FakeDataNode,
     assert client.rows(VERSION).values == (("2.0.10",),) and node.connections == 1
 
 
+@pytest.mark.parametrize("status", [2206, 2207])
+def test_a_question_to_a_data_node_that_just_starts_may_be_asked_again(
+    node: FakeDataNode, connect: Connect, status: int
+) -> None:
+    client = connect(node)
+    for statement in ("SHOW CLUSTER DETAILS", CREATE):
+        node.on(statement, (status, ""))
+    with pytest.raises(UnreachableError, match=f"its data cannot be read .{status}") as asked:
+        client.rows("SHOW CLUSTER DETAILS")
+    assert "has started" in asked.value.remedy
+    with pytest.raises(IotdbError):
+        client.execute(CREATE)
+    assert node.statements.count(CREATE) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "text"),
     [

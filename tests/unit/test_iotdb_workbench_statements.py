@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.quoting import node
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.sql_names import quoted_statement, tree_path
 from quarterdeck_ainode.iotdb.workbench.statements import (
-    Range,
     classify_statement,
     forecast_statement,
     inference_statement,
@@ -47,16 +47,16 @@ def test_no_name_of_a_table_becomes_sql(
 ) -> None:
     series = table(names, tags)
     conditions = " AND ".join(["? = ?"] * len(tags) + [f"time >= {moment}"])
-    read = window_query(series, 10, Range(moment))
+    read = window_query(series, 10, Span(moment))
     assert outside(read.text) == (
         f"SELECT CAST(time AS INT64) AS __time, ? FROM ?.? WHERE {conditions} ORDER BY time DESC LIMIT 10"
     )
-    made = forecast_statement(series, "INT32", model, 3, Range(moment), {"order": "2;1;1"})
+    made = forecast_statement(series, "INT32", model, 3, Span(moment), {"order": "2;1;1"})
     assert outside(made.text) == (
         "SELECT CAST(time AS INT64) AS __time, ? FROM FORECAST(model_id => ?, targets => (SELECT time, CAST(? AS DOUBLE) AS ? "
         f"FROM ?.? WHERE {conditions}) ORDER BY time, output_length => 3, model_options => ?)"
     )
-    labels = classify_statement(series, "DOUBLE", model, Range(moment))
+    labels = classify_statement(series, "DOUBLE", model, Span(moment))
     assert outside(labels.text) == (
         "SELECT CAST(time AS INT64) AS __time, category FROM CLASSIFY(model_id => ?, input => "
         f"(SELECT time, ? FROM ?.? WHERE {conditions}) ORDER BY time)"
@@ -71,7 +71,7 @@ def test_no_name_of_the_tree_becomes_sql(nodes: list[str], model: str, moment: i
     assert found.label == nodes[-1]
     device = ".".join("?" if part.startswith("`") else part for part in _parts(found.device))
     column = "?" if found.measurement.startswith("`") else found.measurement
-    made = forecast_statement(TreeSeries(path), "DOUBLE", model, 3, Range(moment, moment + 1), {})
+    made = forecast_statement(TreeSeries(path), "DOUBLE", model, 3, Span(moment, moment + 1), {})
     assert outside(made.text) == (
         f"SELECT FORECAST({column}, ?=?, ?=?) FROM {device} WHERE time >= {moment} AND time <= {moment + 1}"
     )
@@ -106,13 +106,13 @@ def test_what_is_no_path_of_a_series_is_refused(path: str) -> None:
 
 def test_the_column_is_cast_unless_it_is_double() -> None:
     series = parse_series('plant.telemetry.v[site="n"]')
-    assert "CAST" not in forecast_statement(series, "DOUBLE", "m", 1, Range(), {}).text.partition("FORECAST")[2]
-    assert 'CAST("v" AS DOUBLE) AS "v"' in forecast_statement(series, "FLOAT", "m", 1, Range(), {}).text
+    assert "CAST" not in forecast_statement(series, "DOUBLE", "m", 1, Span(), {}).text.partition("FORECAST")[2]
+    assert 'CAST("v" AS DOUBLE) AS "v"' in forecast_statement(series, "FLOAT", "m", 1, Span(), {}).text
 
 
 def test_an_older_version_calls_its_input_otherwise() -> None:
     series = parse_series("plant.telemetry.v")
-    assert "input => (SELECT" in forecast_statement(series, "DOUBLE", "m", 1, Range(), {}, targets="input").text
+    assert "input => (SELECT" in forecast_statement(series, "DOUBLE", "m", 1, Span(), {}, targets="input").text
 
 
 def _as_the_server_splits(text: str) -> dict[str, str]:
@@ -140,7 +140,7 @@ def test_values_of_parameters_as_options(value: Any, text: str) -> None:
 
 
 def test_inference_keeps_the_statement_inside_its_quotes() -> None:
-    made = inference_statement(TreeSeries("root.p.d.t"), "arima", 4, Range(1, 2), {"order": "2;1;1"}, times=True)
+    made = inference_statement(TreeSeries("root.p.d.t"), "arima", 4, Span(1, 2), {"order": "2;1;1"}, times=True)
     assert made.text == (
         'CALL INFERENCE(arima, "SELECT t FROM root.p.d WHERE time >= 1 AND time <= 2", generateTime=true, outputLength=4, '
         "order='2;1;1')"
@@ -150,7 +150,7 @@ def test_inference_keeps_the_statement_inside_its_quotes() -> None:
         quoted_statement("`a'b\"c`")
     for model in ("a b", "m, x=1", "", "größe"):
         with pytest.raises(UsageError):
-            inference_statement(TreeSeries("root.p.d.t"), model, 4, Range(), {}, times=False)
+            inference_statement(TreeSeries("root.p.d.t"), model, 4, Span(), {}, times=False)
 
 
 def test_a_target_beside_the_series() -> None:

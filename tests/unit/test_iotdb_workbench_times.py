@@ -69,3 +69,11 @@ def test_nothing_lies_beyond_the_year_9999() -> None:
     axis, assumed = statement_axis(times, TimeUnit.MILLISECOND)
     with pytest.raises(UsageError, match="9999"):
         future_times(times, axis, not assumed, 3, TimeUnit.MILLISECOND)
+
+
+def test_months_end_where_nanoseconds_do() -> None:
+    times = integer_times(pd.date_range("2258-01-01", periods=36, freq="MS", unit="us", tz="UTC"), TimeUnit.NANOSECOND)
+    axis, assumed = statement_axis(times, TimeUnit.NANOSECOND)
+    assert np.all(np.diff(future_times(times, axis, not assumed, 12, TimeUnit.NANOSECOND)) > 0)
+    with pytest.raises(UsageError, match="beyond the year 2262"):
+        future_times(times, axis, not assumed, 48, TimeUnit.NANOSECOND)

@@ -235,6 +235,19 @@ def test_a_dataset_goes_into_a_table(client: Any, cluster: IotdbClient, tables: 
     assert "has the tag site" in fail(client, "database.ingest", database, dataset="for-table", into="t")
 
 
+def test_names_that_would_end_the_servers_schema_are_never_sent(
+    client: Any, cluster: IotdbClient, tree: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "named.parquet"
+    times = pa.array([0, 1_000_000], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    pq.write_table(pa.table({"t": times, "timestamp": pa.array([1.0, 2.0]), "y": pa.array([2.0, 3.0])}), source)
+    succeed_import(client, source, "timestamps")
+    said = fail(client, "database.ingest", f"plant/database/{tree}", dataset="timestamps", into="d")
+    assert "cannot be a name in the tree" in said
+    data = succeed(client, "database.ingest", f"plant/database/{tree}", dataset="timestamps", into="d", columns=["y"])
+    assert data["points"] == 2
+
+
 def test_what_finds_no_room_in_a_dataset_is_said(client: Any, cluster: IotdbClient, tree: str) -> None:
     values = np.array([1.0, np.inf])
     times = np.array([START, START + 1], dtype=np.int64)
@@ -316,6 +329,7 @@ def test_an_ingest_outlives_a_datanode_that_is_killed(
             record = client.finished(job)
         assert record.state is JobState.SUCCEEDED, record.error
         assert record.attempt > 1
+        assert record.result["statements"] == ["CREATE ALIGNED TIMESERIES root.k.d (y DOUBLE)"]
         assert record.result["rows_there"] == rows
         [(total,)] = here.rows("SELECT sum(y) FROM root.k.d").values
         assert total == rows * (rows - 1) / 2

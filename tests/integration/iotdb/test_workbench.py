@@ -11,12 +11,12 @@ import pytest
 from iotdb_cluster import Cluster
 from own_ainode import OwnAinode, Sql
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel
 from quarterdeck_ainode.iotdb.series import TreeSeries
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
-from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
 from quarterdeck_api.jobs import JobState
@@ -62,6 +62,9 @@ def cluster(make_iotdb: Callable[..., Cluster]) -> Cluster:
             for i in range(COUNT)
         )
         table.do(f"INSERT INTO t(time, dev, v, n, w) VALUES {rows}")
+    table.do("CREATE TABLE own(moment TIMESTAMP TIME, dev STRING TAG, v DOUBLE FIELD)")
+    rows = ", ".join(f"({START + i * HOUR}, 'a', {VALUES[i]})" for i in range(COUNT))
+    table.do(f"INSERT INTO own(moment, dev, v) VALUES {rows}")
     table.close()
     return found
 
@@ -406,11 +409,30 @@ def test_choices_and_parameters_are_those_of_the_cluster(client: Any) -> None:
     assert "arima.order" in own["properties"]
 
 
+def test_a_table_whose_times_have_a_name_of_their_own(client: Any, cluster: Cluster) -> None:
+    series = 'plant/series/bench.own.v[dev="a"]'
+    data = succeeded(forecast(client, series, models=["naive_forecaster"], horizon=2, write_to="{series}_own"))
+    assert data["moments"] == [LAST + HOUR, LAST + 2 * HOUR]
+    table = Sql(cluster, "table")
+    found = table.query("SELECT CAST(moment AS INT64), v_own FROM bench.own WHERE v_own IS NOT NULL ORDER BY moment")
+    written = dict(zip(map(int, found.column(0)), found.numbers(1), strict=True))
+    table.close()
+    assert written == dict.fromkeys(data["moments"], pytest.approx(VALUES[-1]))
+    labels = succeeded(
+        client.finished(client.do_one("series.classify", series, parameters={"model": "stray"}, confirmed=True).job)
+    )
+    assert len(labels["labels"]) == COUNT
+    again = failed(
+        client, "series.forecast", series, models=["naive_forecaster"], horizon=2, write_to='Bench.Own.V[Dev="a"]'
+    )
+    assert "would be mixed" in again
+
+
 def test_the_official_nodes_late_step_is_left_out(cluster: Cluster, ainode: OwnAinode) -> None:
     """With `horizon=ainode` our AINode answers as the official one does: the first value is the last row's own, all are float32."""
     client = IotdbClient(IotdbSettings((cluster.client_url,)))
     try:
-        window = read_window(client, TreeSeries("root.bench.d.temp"), 100, Range(), drop_nulls=False, address=TREE)
+        window = read_window(client, TreeSeries("root.bench.d.temp"), 100, Span(), drop_nulls=False, address=TREE)
         model = CatalogueModel("holtwinters", "sktime", "builtin", "active")
 
         def values(options: dict[str, str], *, late: bool, horizon: int) -> list[float]:

@@ -18,8 +18,8 @@ from quarterdeck_ainode.iotdb.operations import performing, verifying
 from quarterdeck_ainode.iotdb.permitting import permitted
 from quarterdeck_ainode.iotdb.probing import Prober
 from quarterdeck_ainode.iotdb.settings import IotdbSettings
+from quarterdeck_ainode.iotdb.workbench import action_ids as workbench
 from quarterdeck_ainode.iotdb.workbench import choices as workbench_choices
-from quarterdeck_ainode.iotdb.workbench import names as workbench
 from quarterdeck_api.backend import (
     ActionRequest,
     ActionResult,

@@ -1,7 +1,7 @@
 """Forecasts and labels of series that lie in a cluster: actions and jobs, as the plugin declares them."""
 
 from quarterdeck_ainode.iotdb.settings import CLUSTERS
-from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
+from quarterdeck_ainode.iotdb.workbench.action_ids import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import (
     ClassifyParameters,
     InferParameters,

@@ -4,6 +4,7 @@ Both dialects take text in single quotes, in which a quote is written twice and 
 """
 
 import re
+from collections.abc import Iterable
 
 from quarterdeck_api.errors import UsageError
 
@@ -12,6 +13,10 @@ _NODE = r"(?:[\w:@#$&{}]+|`(?:[^`]|``)+`)"
 _PATH = re.compile(rf"root(?:\.{_NODE})*")
 _NODES = re.compile(_NODE)
 _PLAIN_NODE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: Names that no node of a path may have. They must never be sent: 2.0.10 answers that it refuses them, but has written the statement down
+#: before, cannot carry it out when the DataNode starts again, and then reads none of the series of that region any more.
+_FORBIDDEN = frozenset({"time", "timestamp"})
 
 
 def text(value: str) -> str:
@@ -47,6 +52,21 @@ def path_nodes(written: str) -> tuple[str, ...]:
 def in_tree(name: str) -> bool:
     """Whether a database, a device or a series of that name is one of the tree: below `root`, which itself is none."""
     return name.startswith("root.")
+
+
+def bare(name: str) -> str:
+    """A name of the tree without its backquotes."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
+
+
+def require_allowed(names: Iterable[str]) -> None:
+    """Raises UsageError for a name that no series or device of the tree may have; `names` may stand in backquotes."""
+    for name in names:
+        if bare(name).strip().lower() in _FORBIDDEN:
+            raise UsageError(
+                f"{bare(name)!r} cannot be a name in the tree, where it stands for the time itself",
+                "give it another name",
+            )
 
 
 def device_of(series: str) -> str:

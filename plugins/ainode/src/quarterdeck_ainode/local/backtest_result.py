@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from quarterdeck_ainode.excerpts import CHART_POINTS
 from quarterdeck_ainode.models.backtest import Record, ranked, ranked_by
 from quarterdeck_ainode.models.folds import Fold
 from quarterdeck_ainode.models.observations import Observations
+from quarterdeck_ainode.rankings import MEASURES, rank_data, ranking_table
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
 from quarterdeck_api.documents import (
     Block,
@@ -21,14 +23,9 @@ from quarterdeck_api.documents import (
     TextBlock,
 )
 
-MEASURES = ("mae", "rmse", "mase", "smape", "coverage")
-
 #: Observations before the first forecast in the chart, in horizons, and at most.
 _HISTORY_HORIZONS = 2
 _MOST_HISTORY = 200
-
-#: Observations from which on forecasts are in the chart; forecasts.csv has all.
-_CHART_POINTS = 2000
 
 
 class Backtest(Struct, frozen=True):
@@ -107,24 +104,6 @@ def _fold_data(fold: Fold, observed: Observations) -> dict[str, Any]:
     }
 
 
-def rank_data(rank: int | None, record: Record) -> dict[str, Any]:
-    """One candidate of a ranking."""
-    return {
-        "rank": rank,
-        "model": record.candidate.name,
-        "baseline": record.candidate.baseline,
-        "folds": len(record.results) - len(record.failures),
-        **{measure: record.mean(measure) for measure in MEASURES},
-        "fit_seconds": sum(result.seconds for result in record.results) / len(record.results),
-        "failures": [
-            {"fold": result.fold, "reason": result.failure.message, "remedy": result.failure.remedy}
-            for result in record.failures
-            if result.failure is not None
-        ],
-        "settings": record.candidate.settings,
-    }
-
-
 def score_columns(backtest: Backtest) -> dict[str, list[Any]]:
     """The table of scores for files: a row for each candidate and fold, with the reason in `failure` when it failed."""
     rows = [(record.candidate.name, result) for _, record in ranked(backtest.records) for result in record.results]
@@ -188,17 +167,14 @@ def backtest_document(backtest: Backtest) -> Document:
 
 
 def _table(backtest: Backtest) -> TableBlock:
-    rows = tuple(
-        (
-            rank,
-            record.candidate.name,
-            *(record.mean(measure) for measure in MEASURES),
-            f"{len(record.results) - len(record.failures)} of {len(record.results)}",
-        )
-        for rank, record in ranked(backtest.records)
-    )
-    columns = ("rank", "model", "MAE", "RMSE", "MASE", "sMAPE", f"within {backtest.level:.0%}", "folds")
-    return TableBlock(columns, rows, f"Ranking by {ranked_by(backtest.records).upper()}, the mean over folds")
+    titles = {
+        "mae": "MAE",
+        "rmse": "RMSE",
+        "mase": "MASE",
+        "smape": "sMAPE",
+        "coverage": f"within {backtest.level:.0%}",
+    }
+    return ranking_table(backtest.records, titles, ", the mean over folds")
 
 
 def _facts(backtest: Backtest) -> FactsBlock:
@@ -238,7 +214,7 @@ def backtest_chart(backtest: Backtest) -> tuple[ChartSeries, ...]:
 
 def _first_shown(backtest: Backtest) -> Fold:
     count = len(backtest.observed.values)
-    recent = (fold for fold in backtest.folds if count - fold.cutoff <= _CHART_POINTS)
+    recent = (fold for fold in backtest.folds if count - fold.cutoff <= CHART_POINTS)
     return next(recent, backtest.folds[-1])
 
 

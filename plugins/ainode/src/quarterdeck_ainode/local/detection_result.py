@@ -1,15 +1,22 @@
 """A finished detection: as data for programs and as a document for people."""
 
-from itertools import pairwise
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
+from quarterdeck_ainode.label_blocks import (
+    StateSummary,
+    anomalies_table,
+    changes_of,
+    label_chart,
+    marked_places,
+    states_table,
+    summarised,
+)
 from quarterdeck_ainode.models.labelling import Labels
 from quarterdeck_ainode.models.observations import Observations
-from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
+from quarterdeck_ainode.result_files import iso_times, read_times
 from quarterdeck_api.documents import (
     Block,
     ChartBlock,
@@ -17,16 +24,9 @@ from quarterdeck_api.documents import (
     Document,
     Fact,
     FactsBlock,
-    SeriesRole,
     TableBlock,
     TextBlock,
 )
-
-#: Observations in the document's chart; of more, the least and the greatest of each stretch are shown.
-_CHART_POINTS = 2000
-
-#: Rows of the document's table of anomalies; detection.csv has all.
-_TABLE_ROWS = 100
 
 
 class Detection(Struct, frozen=True):
@@ -41,25 +41,9 @@ class Detection(Struct, frozen=True):
     notices: tuple[str, ...]
 
 
-class StateSummary(Struct, frozen=True):
-    """The observations that bear one state's number; mean and standard deviation are None when there are none."""
-
-    state: int
-    observations: int
-    share: float
-    mean: float | None
-    standard_deviation: float | None
-
-
 def state_summaries(detection: Detection) -> tuple[StateSummary, ...]:
     """Every state that the model was asked for, in the order of its numbers."""
-    values, labels = detection.observed.values, detection.labels.values
-    summaries: list[StateSummary] = []
-    for state in range(detection.settings["n_components"]):
-        own = values[labels == state]
-        mean, deviation = (float(own.mean()), float(own.std())) if len(own) else (None, None)
-        summaries.append(StateSummary(state, len(own), len(own) / len(values), mean, deviation))
-    return tuple(summaries)
+    return summarised(detection.observed.values, detection.labels.values, range(detection.settings["n_components"]))
 
 
 def detection_data(detection: Detection) -> dict[str, Any]:
@@ -89,11 +73,11 @@ def detection_data(detection: Detection) -> dict[str, Any]:
         data["scores"] = labels.scores.tolist()
         data["anomalies"] = [
             {"time": times[place], "value": float(observed.values[place]), "score": float(labels.scores[place])}
-            for place in _anomalies(detection)
+            for place in marked_places(labels.values)
         ]
     else:
         data["states"] = msgspec.to_builtins(state_summaries(detection))
-        data["changes"] = _changes(detection)
+        data["changes"] = changes_of(labels.values)
         data["fit"] = msgspec.to_builtins(labels.fit)
     return data
 
@@ -120,14 +104,6 @@ def detection_document(detection: Detection) -> Document:
     return Document(f"{detection.model} on {observed.dataset}", tuple(blocks))
 
 
-def _anomalies(detection: Detection) -> list[int]:
-    return [int(place) for place in np.flatnonzero(detection.labels.values)]
-
-
-def _changes(detection: Detection) -> int:
-    return int(np.count_nonzero(np.diff(detection.labels.values)))
-
-
 def _facts(detection: Detection) -> FactsBlock:
     observed, labels = detection.observed, detection.labels
     first, last = read_times(observed.axis.index[[0, -1]])
@@ -140,10 +116,10 @@ def _facts(detection: Detection) -> FactsBlock:
         Fact("Last", last),
     ]
     if labels.fit is None:
-        facts.append(Fact("Anomalies", len(_anomalies(detection))))
+        facts.append(Fact("Anomalies", len(marked_places(labels.values))))
     else:
         facts += [
-            Fact("Changes of state", _changes(detection)),
+            Fact("Changes of state", changes_of(labels.values)),
             Fact("Log likelihood", labels.fit.log_likelihood),
             Fact("Converged", f"{'yes' if labels.fit.converged else 'no'}, {labels.fit.iterations} iterations"),
         ]
@@ -151,49 +127,14 @@ def _facts(detection: Detection) -> FactsBlock:
 
 
 def _table(detection: Detection) -> TableBlock:
-    observed, scores = detection.observed, detection.labels.scores
-    if scores is None:
-        rows = tuple(
-            (each.state, each.observations, f"{each.share:.1%}", each.mean, each.standard_deviation)
-            for each in state_summaries(detection)
-        )
-        return TableBlock(("state", "observations", "share", "mean", "standard deviation"), rows, "States")
-    places = _anomalies(detection)
-    shown = places[:_TABLE_ROWS]
-    words = read_times(observed.axis.index[shown])
-    rows = tuple(
-        (when, float(observed.values[place]), float(scores[place])) for when, place in zip(words, shown, strict=True)
-    )
-    title = "Anomalies" if places else "No anomalies"
-    if len(places) > _TABLE_ROWS:
-        title = f"Anomalies, the first {_TABLE_ROWS} of {len(places)} (all are in detection.csv)"
-    return TableBlock(("time", "value", "score"), rows, title)
+    observed, labels = detection.observed, detection.labels
+    if labels.scores is None:
+        return states_table(state_summaries(detection))
+    places = marked_places(labels.values)
+    return anomalies_table(observed.axis.index, observed.values, places, "detection.csv", labels.scores)
 
 
 def _chart(detection: Detection) -> tuple[ChartSeries, ...]:
-    observed = detection.observed
-    places = chart_places(observed, _CHART_POINTS)
-    times = unix_seconds(observed.axis.index[places])
-    history = ChartSeries(observed.column, SeriesRole.HISTORY, times, tuple(observed.values[places].tolist()))
-    if detection.labels.scores is None:
-        means = {each.state: each.mean for each in state_summaries(detection)}
-        levels = tuple(means[int(state)] for state in detection.labels.values[places])
-        return (history, ChartSeries("mean of the state", SeriesRole.BASELINE, times, levels))
-    found = _anomalies(detection)
-    anomalies = ChartSeries(
-        "anomaly", SeriesRole.ANOMALY, unix_seconds(observed.axis.index[found]), tuple(observed.values[found].tolist())
-    )
-    return (history, anomalies)
-
-
-def chart_places(observed: Observations, most: int) -> list[int]:
-    """Positions of at most `most` observations in order: all, or the least and the greatest of equal stretches."""
-    count = len(observed.values)
-    if count <= most:
-        return list(range(count))
-    edges = np.linspace(0, count, most // 2 + 1, dtype=int)
-    places: set[int] = set()
-    for start, stop in pairwise(edges.tolist()):
-        stretch = observed.values[start:stop]
-        places |= {start + int(np.argmin(stretch)), start + int(np.argmax(stretch))}
-    return sorted(places)
+    observed, labels = detection.observed, detection.labels
+    states = state_summaries(detection) if labels.scores is None else None
+    return label_chart(observed.column, observed.axis.index, observed.values, labels.values, states)

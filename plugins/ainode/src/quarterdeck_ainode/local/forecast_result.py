@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from quarterdeck_ainode.excerpts import TABLE_ROWS, excerpt_title, history_shown
 from quarterdeck_ainode.models.fitting import Prediction
 from quarterdeck_ainode.models.observations import Observations
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
@@ -20,14 +21,6 @@ from quarterdeck_api.documents import (
     TableBlock,
     TextBlock,
 )
-
-#: Observations shown before the forecast, in horizons, and at least and at most.
-_HISTORY_HORIZONS = 5
-_LEAST_HISTORY = 24
-_MOST_HISTORY = 200
-
-#: Rows of the document's table; forecast.csv has all.
-_TABLE_ROWS = 100
 
 
 class Forecast(Struct, frozen=True):
@@ -119,7 +112,7 @@ def _facts(forecast: Forecast) -> FactsBlock:
 
 def _chart(forecast: Forecast) -> tuple[ChartSeries, ...]:
     observed, predicted = forecast.observed, forecast.predicted
-    shown = min(max(_HISTORY_HORIZONS * len(forecast.times), _LEAST_HISTORY), _MOST_HISTORY, len(observed.values))
+    shown = history_shown(len(observed.values), len(forecast.times))
     ahead = unix_seconds(forecast.times)
     return (
         ChartSeries(
@@ -150,7 +143,5 @@ def _table(forecast: Forecast) -> TableBlock:
         columns += [("lower", predicted.lower.tolist()), ("upper", predicted.upper.tolist())]
     columns.append((forecast.baseline_name, forecast.baseline.tolist()))
     rows = tuple(zip(*(values for _, values in columns), strict=True))
-    title = "Forecast"
-    if len(rows) > _TABLE_ROWS:
-        title = f"Forecast, the first {_TABLE_ROWS} of {len(rows)} steps (all are in forecast.csv)"
-    return TableBlock(tuple(name for name, _ in columns), rows[:_TABLE_ROWS], title)
+    title = excerpt_title("Forecast", len(rows), "forecast.csv", "steps")
+    return TableBlock(tuple(name for name, _ in columns), rows[:TABLE_ROWS], title)

@@ -5,11 +5,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from quarterdeck_ainode.excerpts import excerpt_title
 from quarterdeck_ainode.local.actions import FORECAST
-from quarterdeck_ainode.local.backtest_result import MEASURES, Backtest, backtest_chart, rank_data
+from quarterdeck_ainode.local.backtest_result import Backtest, backtest_chart
 from quarterdeck_ainode.local.tune_parameters import TuneParameters
 from quarterdeck_ainode.models.backtest import Record, ranked, ranked_by
 from quarterdeck_ainode.models.catalogue import ModelInfo, parameters_schema
+from quarterdeck_ainode.rankings import MEASURES, folds_passed, rank_data
 from quarterdeck_api.documents import ChartBlock, Document, Fact, FactsBlock, TableBlock, TextBlock
 from quarterdeck_api.parameter_values import format_value
 from quarterdeck_api.parameters import fields
@@ -114,13 +116,12 @@ def tuning_document(tuning: Tuning) -> Document:
             record.mean("mase"),
             record.mean("mae"),
             record.mean("rmse"),
-            f"{len(record.results) - len(record.failures)} of {len(record.results)}",
+            folds_passed(record),
         )
         for rank, record in ordered[:_TABLE_ROWS]
     )
     title = f"Ranking by {ranked_by(backtest.records).upper()}, the mean over folds"
-    if len(ordered) > _TABLE_ROWS:
-        title += f", the first {_TABLE_ROWS} of {len(ordered)} (all are in tuning.csv)"
+    title = excerpt_title(title, len(ordered), "tuning.csv", most=_TABLE_ROWS)
     facts = FactsBlock(
         (
             Fact("Dataset", observed.dataset),

@@ -10,6 +10,9 @@ _NO_CONFIG_NODE = "Fail to connect to any config node"
 _WARMING_UP = 1014
 _CONFIG_NODE_AWAY = "see whether the ConfigNodes run; the cluster goes on by itself once one does"
 
+#: Of a DataNode that was started again and does not have its regions yet, in 2.0.10 without a text: no such group, and not to be read now.
+_REGIONS_NOT_READY = frozenset({2206, 2207})
+
 #: When its call to another node broke off, of the AINode after up to five times.
 _CALL_BROKE_OFF = "Error in calling method"
 _TO_AINODE = "connect to AINode"
@@ -40,13 +43,18 @@ def refusal(status: int, message: str, address: str = "", *, numbering: Numberin
 
 
 def cut_off(status: int, message: str) -> bool:
-    """Whether a DataNode could not do something because no ConfigNode, or another DataNode, answered it."""
+    """Whether a DataNode could not do something because no ConfigNode, or another DataNode, answered it, or its own data is not ready."""
     broke_off = _CALL_BROKE_OFF in message and _TO_AINODE not in message
-    return status == _WARMING_UP or _NO_CONFIG_NODE in message or broke_off
+    return status == _WARMING_UP or status in _REGIONS_NOT_READY or _NO_CONFIG_NODE in message or broke_off
 
 
-def not_asked(endpoint: object, message: str) -> UnreachableError:
+def not_asked(endpoint: object, status: int, message: str) -> UnreachableError:
     """The error for a question that a DataNode that is cut off could not answer: asking it again changes nothing."""
+    if status in _REGIONS_NOT_READY:
+        return UnreachableError(
+            f"{endpoint} answers, but its data cannot be read ({status}), as while it starts",
+            "wait until the DataNode has started; when it stays so, see its log, and start it again",
+        )
     without = "a node that it needs does not answer it" if _CALL_BROKE_OFF in message else "it reaches no ConfigNode"
     return UnreachableError(f"{endpoint} answers, but {without}: {message.strip()}", _CONFIG_NODE_AWAY)
 

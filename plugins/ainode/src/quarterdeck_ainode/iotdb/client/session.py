@@ -282,7 +282,7 @@ class IotdbSession:
                 raise refusal(failed[0].code, "; ".join(texts), numbering=self.numbering)
             return
         if not changes and cut_off(code, status.message or ""):
-            raise not_asked(self.endpoint, status.message or "")
+            raise not_asked(self.endpoint, code, status.message or "")
         if changes and broke_off(code, status.message or ""):
             raise perhaps_done(self.endpoint, status.message or "")
         raise refusal(code, status.message or "", numbering=self.numbering)

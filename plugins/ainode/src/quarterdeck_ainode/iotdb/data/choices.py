@@ -3,11 +3,12 @@
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.ingest_plan import is_tree
-from quarterdeck_ainode.iotdb.data.sources import device_columns, parse_table, table_columns
-from quarterdeck_ainode.iotdb.data.statements import devices_statement, table_sql
+from quarterdeck_ainode.iotdb.data.sources import device_columns, device_tags, parse_table, table_columns
+from quarterdeck_ainode.iotdb.data.statements import devices_statement
 from quarterdeck_ainode.iotdb.declared_data import SAVE
 from quarterdeck_ainode.iotdb.quoting import identifier, path
 from quarterdeck_ainode.iotdb.series import TableSeries, parse_series
+from quarterdeck_ainode.iotdb.table_columns import read_table_columns, table_sql
 from quarterdeck_api.backend import Choice
 from quarterdeck_api.resources import Address
 
@@ -51,13 +52,11 @@ def _table(kind: str, name: str) -> tuple[str, str] | None:
 
 
 def _tags(client: IotdbClient, database: str, table: str) -> list[Choice]:
+    columns = read_table_columns(client, database, table)
+    if columns is None:
+        return []
     found = client.rows(devices_statement(table_sql(database, table), (), MOST), dialect=Dialect.TABLE)
-    pairs = dict.fromkeys(
-        (name, str(cell))
-        for row in found.values
-        for name, cell in zip(found.columns, row, strict=True)
-        if cell is not None
-    )
+    pairs = {pair for row in found.values for pair in device_tags(found.columns, row, columns.tags).items()}
     return [Choice(f"{name}={value}") for name, value in sorted(pairs)]
 
 

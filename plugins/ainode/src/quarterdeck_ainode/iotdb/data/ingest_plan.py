@@ -9,7 +9,7 @@ from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import read_extent
-from quarterdeck_ainode.iotdb.data.sources import bare, device_columns, parse_tags, table_columns, tags_text
+from quarterdeck_ainode.iotdb.data.sources import device_columns, parse_tags, table_columns, tags_text
 from quarterdeck_ainode.iotdb.data.statements import (
     Source,
     SourceColumn,
@@ -17,9 +17,9 @@ from quarterdeck_ainode.iotdb.data.statements import (
     add_column_statement,
     create_series_statements,
     create_table_statement,
-    table_sql,
 )
-from quarterdeck_ainode.iotdb.quoting import identifier, node, path_nodes
+from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path_nodes, require_allowed
+from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import UsageError
 from quarterdeck_api.nearest import nearest
@@ -88,6 +88,7 @@ def _device_plan(
     above = [node(bare(each)) if place else each for place, each in enumerate(path_nodes(database))]
     if nodes[: len(above)] != above or len(nodes) == len(above):
         raise UsageError(f"{written} is no device below {database}", f"write {database}.NAME", address)
+    require_allowed([*nodes, *columns])
     device = ".".join(nodes)
     known = device_columns(client, device)
     rows = list(client.rows(f"SHOW DEVICES {device}").texts())
@@ -118,6 +119,7 @@ def _table_plan(
         raise UsageError(
             f"the column {clash[0]!r} would be the table's time or one of its tags", "leave it out", address
         )
+    _require_distinct(columns, address)
     there = table_columns(client, database, table)
     if there is None:
         found = tuple(SourceColumn(column, identifier(column), ValueType.DOUBLE) for column in columns)
@@ -150,6 +152,19 @@ def _table_plan(
     return IngestPlan(
         Dialect.TABLE, sql, table, database, found, existing, given, False, statements, time, tuple(notices)
     )
+
+
+def _require_distinct(columns: Sequence[str], address: str) -> None:
+    """Raises UsageError for columns that a table would take for the same one."""
+    first: dict[str, str] = {}
+    for column in columns:
+        other = first.setdefault(column.lower(), column)
+        if other != column:
+            raise UsageError(
+                f"{other} and {column} would be one column of the table, whose names have no case",
+                "name one of them with --columns",
+                address,
+            )
 
 
 def _check_types(existing: Sequence[SourceColumn], where: str, address: str) -> list[str]:

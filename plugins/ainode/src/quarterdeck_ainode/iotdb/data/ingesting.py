@@ -27,21 +27,20 @@ from quarterdeck_ainode.iotdb.data.parameters import IngestParameters
 from quarterdeck_ainode.iotdb.data.reading import NumberBatch
 from quarterdeck_ainode.iotdb.data.spans import dataset_span
 from quarterdeck_ainode.iotdb.data.statements import Span
-from quarterdeck_ainode.iotdb.data.tablets import check_values, rows_at_once, tablet_of
+from quarterdeck_ainode.iotdb.data.tablets import NARROW, check_values, rows_at_once, tablet_of
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds
 from quarterdeck_ainode.job_request import asked_parameters
-from quarterdeck_ainode.value_types import TimePrecision, ValueType
+from quarterdeck_ainode.value_types import TimePrecision
 from quarterdeck_api.documents import Document, Fact, FactsBlock, TextBlock
 from quarterdeck_api.errors import ProtocolError, RefusedError, UnknownOutcomeError, UnreachableError
 from quarterdeck_api.jobs import DatasetLocation, JobContext, JobValue
 
-_WHOLE_NUMBERS = frozenset({ValueType.INT32, ValueType.INT64})
-
 
 class IngestState(Struct, frozen=True):
-    """How far an ingest has come: rows of this dataset that are acknowledged, and their points."""
+    """How far an ingest has come: what is made first, rows of this dataset that are acknowledged, and their points."""
 
     sha256: str
+    statements: tuple[str, ...] = ()
     rows: int = 0
     points: int = 0
 
@@ -76,7 +75,7 @@ def _ingest(
     if state is None:
         check_dataset(plan, rows, precision, context.raise_if_cancelled)
         require_no_points(client, plan, span, wanted.overwrite)
-        state = IngestState(location.sha256)
+        state = IngestState(location.sha256, plan.statements)
         # From here on points in the target may be our own.
         context.checkpoint(to_builtins(state))
     notices = [*plan.notices]
@@ -109,7 +108,7 @@ def _ingest(
         "rows_there": there,
         "write_seconds": seconds,
         "points_per_second": (state.points - first.points) / seconds if seconds > 0 else 0.0,
-        "statements": list(plan.statements),
+        "statements": list(state.statements),
         "notices": notices,
     }
     return JobValue(data, _document(data, plan, notices))
@@ -117,7 +116,7 @@ def _ingest(
 
 def check_dataset(plan: IngestPlan, rows: DatasetRows, precision: TimePrecision, check: Callable[[], None]) -> None:
     """Raises UsageError for a time or number that the target cannot hold, before anything is written."""
-    if precision is not TimePrecision.ms and not any(column.type in _WHOLE_NUMBERS for column in plan.columns):
+    if precision is not TimePrecision.ms and not any(column.type in NARROW for column in plan.columns):
         return
     for batch in rows.times_and_numbers():
         check()
@@ -169,6 +168,6 @@ def _document(data: dict[str, Any], plan: IngestPlan, notices: list[str]) -> Doc
         )
     )
     blocks = [facts]
-    texts = [TextBlock("\n".join(plan.statements), "sql", "Made first")] if plan.statements else []
+    texts = [TextBlock("\n".join(data["statements"]), "sql", "Made first")] if data["statements"] else []
     texts += [TextBlock("\n".join(notices), title="Notices")] if notices else []
     return Document(f"{data['dataset']} in {plan.sql}", (*blocks, *texts))

@@ -3,11 +3,10 @@
 import msgspec
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.data.asked import asked_save
 from quarterdeck_ainode.iotdb.data.ingest_plan import chosen_columns, plan_ingest
 from quarterdeck_ainode.iotdb.data.parameters import IngestParameters, SaveParameters
 from quarterdeck_ainode.iotdb.data.reading import PAGE_ROWS, read_extent
-from quarterdeck_ainode.iotdb.data.sources import source_at
-from quarterdeck_ainode.iotdb.data.spans import asked_span
 from quarterdeck_ainode.iotdb.data.statements import page_statement
 from quarterdeck_ainode.iotdb.data.time_precision import written
 from quarterdeck_ainode.iotdb.declared_data import INGEST, SAVE
@@ -20,7 +19,7 @@ DATA_ACTIONS = frozenset({SAVE, INGEST})
 
 
 def preview(client: IotdbClient, request: ActionRequest) -> ActionResult:
-    """The preview of one of DATA_ACTIONS; raises what the job would."""
+    """The preview of one of DATA_ACTIONS; raises what the job would before it reads the first row."""
     if not request.dry_run:
         raise UsageError(f"{request.action} is a job", "start it as one", request.address)
     if request.action == SAVE:
@@ -29,9 +28,8 @@ def preview(client: IotdbClient, request: ActionRequest) -> ActionResult:
 
 
 def _save(client: IotdbClient, request: ActionRequest, wanted: SaveParameters) -> ActionResult:
-    source = source_at(client, request.address, wanted.columns, wanted.tags)
-    precision = client.precision()
-    span = asked_span(wanted, precision)
+    asked = asked_save(client, request.address, wanted)
+    source, precision, span = asked.source, asked.precision, asked.span
     extent = read_extent(client, source, span)
     statement = page_statement(source, span, None, PAGE_ROWS)
     facts = [

@@ -20,11 +20,10 @@ from msgspec import Struct, convert, structs, to_builtins
 
 from quarterdeck_ainode.iotdb.backend import IotdbBackend
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.data.asked import asked_save
 from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.parts import PartWriter, part_path, part_schema, whole_file
 from quarterdeck_ainode.iotdb.data.reading import PAGE_ROWS, Extent, read_extent, read_page, require_finite
-from quarterdeck_ainode.iotdb.data.sources import source_at
-from quarterdeck_ainode.iotdb.data.spans import asked_span
 from quarterdeck_ainode.iotdb.data.statements import Source, Span, page_statement
 from quarterdeck_ainode.iotdb.data.time_precision import to_microseconds, written
 from quarterdeck_ainode.iotdb.dataset_import import import_dataset
@@ -39,8 +38,9 @@ _READING = 0.85
 
 
 class SaveState(Struct, frozen=True):
-    """How far a save has come: whole parts, their rows, the time of the last one, and the bounds of all (server times)."""
+    """How far a save has come: its columns, whole parts, their rows, the time of the last one, and the bounds of all (server times)."""
 
+    columns: tuple[str, ...]
     parts: int
     rows: int
     after: int | None
@@ -74,6 +74,12 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter, pag
     return _value(context, saving, found, seconds)
 
 
+def can_go_on(state: SaveState, columns: tuple[str, ...], folder: Path) -> bool:
+    """Whether an attempt may go on where one before has stopped: its parts are there, and the columns are still the same."""
+    parts = range(1, state.parts + 1)
+    return state.columns == columns and all(part_path(folder, number).is_file() for number in parts)
+
+
 class _Saving:
     """One attempt at reading."""
 
@@ -85,14 +91,13 @@ class _Saving:
         self._wanted = wanted
         self._page_rows = page_rows
         context.step("count")
-        self.source: Source = source_at(client, context.spec.address, wanted.columns, wanted.tags)
-        self.precision: TimePrecision = client.precision()
-        self.span = asked_span(wanted, self.precision)
-        self.names = tuple(column.name for column in self.source.columns)
+        asked = asked_save(client, context.spec.address, wanted)
+        self.source: Source = asked.source
+        self.precision: TimePrecision = asked.precision
+        self.span = asked.span
+        self.names = asked.names
         self.schema = part_schema(self.names, wanted.time_zone or "UTC")
         self.title = f"{', '.join(self.names[:3])}{' …' if len(self.names) > 3 else ''} of {self.source.sql}"
-        if wanted.target and wanted.target not in self.names:
-            raise UsageError(f"{wanted.target!r} is none of {', '.join(self.names)}", "name one of them with --target")
 
     def read(self) -> SaveState:
         """Reads what is not read yet."""
@@ -105,12 +110,13 @@ class _Saving:
                 return state
 
     def _state(self) -> SaveState:
-        """Where an attempt before has stopped, if what it wrote is there."""
+        """Where to begin: where an attempt before has stopped, or at the first row."""
         if self.context.spec.checkpoint is not None:
             state = convert(self.context.spec.checkpoint, SaveState)
-            if all(part_path(self.folder, number).is_file() for number in range(1, state.parts + 1)):
+            if can_go_on(state, self.names, self.folder):
                 self.context.log(f"going on after {state.rows:,} rows")
                 return state
+            self.context.log("beginning anew: the series are others than before, or the rows that were read are gone")
         extent: Extent = read_extent(self._client, self.source, self.span)
         if extent.last is None:
             raise UsageError(
@@ -118,7 +124,7 @@ class _Saving:
                 "see first and last time with `quarterdeck describe`",
                 self.context.spec.address,
             )
-        return SaveState(0, 0, None, extent.last, extent.rows)
+        return SaveState(self.names, 0, 0, None, extent.last, extent.rows)
 
     def _page(self, state: SaveState) -> tuple[int, SaveState]:
         """Reads one page into a part; gives its rows and what is there now."""

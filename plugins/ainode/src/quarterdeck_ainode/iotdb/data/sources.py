@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
-from quarterdeck_ainode.iotdb.data.statements import Source, SourceColumn, devices_statement, table_sql
-from quarterdeck_ainode.iotdb.quoting import identifier, node, path, path_nodes
+from quarterdeck_ainode.iotdb.data.statements import Source, SourceColumn, devices_statement
+from quarterdeck_ainode.iotdb.quoting import bare, identifier, node, path, path_nodes
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.table_columns import read_table_columns, table_sql
 from quarterdeck_ainode.value_types import ValueType
 from quarterdeck_api.errors import NotFoundError, UsageError
 from quarterdeck_api.nearest import nearest
-from quarterdeck_api.resources import Address
+from quarterdeck_api.resources import Address, Cell
 
 #: Columns of one dataset at most.
 MOST_COLUMNS = 1000
@@ -20,8 +20,6 @@ MOST_COLUMNS = 1000
 _NUMBERS = frozenset({ValueType.INT32, ValueType.INT64, ValueType.FLOAT, ValueType.DOUBLE})
 #: These are read when they are named: true as 1, false as 0.
 _READABLE = _NUMBERS | {ValueType.BOOLEAN}
-#: What the server answers of a table or database that does not exist.
-_NO_TABLE = frozenset({500, 550})
 _DEVICES_SHOWN = 3
 
 
@@ -81,24 +79,13 @@ def device_columns(client: IotdbClient, device: str) -> dict[str, SourceColumn]:
 
 def table_columns(client: IotdbClient, database: str, table: str) -> dict[str, tuple[SourceColumn, str]] | None:
     """The columns of a table with their categories (`TIME`, `TAG`, `FIELD`, `ATTRIBUTE`); None when there is no such table."""
-    try:
-        found = client.rows(f"DESCRIBE {table_sql(database, table)}", dialect=Dialect.TABLE)
-    except IotdbError as error:
-        if error.status in _NO_TABLE:
-            return None
-        raise
+    found = read_table_columns(client, database, table)
+    if found is None:
+        return None
     return {
-        row["columnname"]: (
-            SourceColumn(row["columnname"], identifier(row["columnname"]), ValueType[row["datatype"].upper()]),
-            row["category"].upper(),
-        )
-        for row in found.texts()
+        each.name: (SourceColumn(each.name, identifier(each.name), ValueType[each.type]), each.category)
+        for each in found.columns
     }
-
-
-def bare(name: str) -> str:
-    """A name of the tree without its backquotes."""
-    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def _series_source(client: IotdbClient, series: TreeSeries, address: str) -> Source:
@@ -139,19 +126,18 @@ def _table_source(
     chosen = _choose(fields, wanted, address)
     time = next(column.sql for column, category in columns.values() if category == "TIME")
     sql = table_sql(database, table)
-    _require_one_device(client, sql, given, address)
+    _require_one_device(client, sql, given, of_tags, address)
     return Source(Dialect.TABLE, sql, chosen, time, given)
 
 
-def _require_one_device(client: IotdbClient, table: str, tags: tuple[tuple[str, str], ...], address: str) -> None:
+def _require_one_device(
+    client: IotdbClient, table: str, tags: tuple[tuple[str, str], ...], of_tags: Sequence[str], address: str
+) -> None:
     """Rows of two devices may have equal times, and a dataset has each time once."""
     found = client.rows(devices_statement(table, tags, _DEVICES_SHOWN + 1), dialect=Dialect.TABLE)
     if len(found.values) < 2:
         return
-    named = [
-        {name: str(cell) for name, cell in zip(found.columns, row, strict=True) if cell is not None}
-        for row in found.values[:_DEVICES_SHOWN]
-    ]
+    named = [device_tags(found.columns, row, of_tags) for row in found.values[:_DEVICES_SHOWN]]
     shown = "; ".join(tags_text(each) or "no tags" for each in named)
     more = " and others" if len(found.values) > _DEVICES_SHOWN else ""
     raise UsageError(
@@ -159,6 +145,14 @@ def _require_one_device(client: IotdbClient, table: str, tags: tuple[tuple[str, 
         f"name one of them: --tags {tags_text(max(named, key=len))}",
         address,
     )
+
+
+def device_tags(columns: Sequence[str], row: Sequence[Cell], of_tags: Sequence[str]) -> dict[str, str]:
+    """The tags of a row of SHOW DEVICES, which has the attributes of the device as well."""
+    tags = {tag.lower() for tag in of_tags}
+    return {
+        name: str(cell) for name, cell in zip(columns, row, strict=True) if cell is not None and name.lower() in tags
+    }
 
 
 def tags_text(tags: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quarterdeck_ainode.iotdb.data.parameters import SaveParameters
 from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.data.time_precision import from_microseconds, moment
 from quarterdeck_ainode.value_types import TimePrecision
@@ -14,11 +13,11 @@ if TYPE_CHECKING:
     from quarterdeck_ainode.iotdb.data.dataset_rows import DatasetRows
 
 
-def asked_span(wanted: SaveParameters, precision: TimePrecision) -> Span:
-    """The stretch of time that is asked for; raises UsageError."""
-    span = Span(moment(wanted.start, precision, "--start"), moment(wanted.end, precision, "--end"))
+def asked_span(start: str, end: str, precision: TimePrecision) -> Span:
+    """The stretch of time that is asked for, as a user wrote its ends; raises UsageError."""
+    span = Span(moment(start, precision, "--start"), moment(end, precision, "--end"))
     if span.first is not None and span.last is not None and span.first > span.last:
-        raise UsageError(f"--start {wanted.start} is after --end {wanted.end}", "exchange them")
+        raise UsageError(f"--start {start} is after --end {end}", "exchange them")
     return span
 
 

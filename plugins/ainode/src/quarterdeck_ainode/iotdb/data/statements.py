@@ -38,11 +38,6 @@ class Span(Struct, frozen=True):
 ALL_TIMES = Span()
 
 
-def table_sql(database: str, table: str) -> str:
-    """A table's name in SQL."""
-    return f"{identifier(database)}.{identifier(table)}"
-
-
 def extent_statement(source: Source, span: Span) -> str:
     """How much there is: for a table one count with first and last time, for a device these three for each column."""
     if source.dialect is Dialect.TABLE:

@@ -17,6 +17,9 @@ POINTS, FEWEST_ROWS = 50_000, 500
 
 _WHOLE = {ValueType.INT32: np.int32, ValueType.INT64: np.int64}
 
+#: Types that do not hold every number of a dataset.
+NARROW = frozenset({*_WHOLE, ValueType.FLOAT})
+
 
 def rows_at_once(columns: int) -> int:
     """Rows of a tablet."""
@@ -56,22 +59,27 @@ def tablet_of(plan: IngestPlan, batch: NumberBatch, precision: TimePrecision) ->
 
 
 def check_values(plan: IngestPlan, batch: NumberBatch) -> None:
-    """Raises UsageError for a number that a target of whole numbers cannot hold, with its time."""
+    """Raises UsageError for a number that a target cannot hold, with its time."""
     for column, values in zip(plan.columns, batch.columns, strict=True):
-        kind = _WHOLE.get(column.type)
-        if kind is None:
+        if column.type not in NARROW:
             continue
-        bounds = np.iinfo(kind)
-        with np.errstate(invalid="ignore"):
-            # As floats the largest int64 is 2**63, which is one too many.
-            fits = (values == np.floor(values)) & (values >= float(bounds.min)) & (values < float(bounds.max) + 1)
-        wrong = np.flatnonzero(~fits & ~np.isnan(values))
+        wrong = np.flatnonzero(~_fits(column.type, values) & ~np.isnan(values))
         if len(wrong):
             time = written(int(batch.times[wrong[0]]), TimePrecision.us)
             raise UsageError(
                 f"{float(values[wrong[0]])!r} at {time} does not fit into {column.name} of {plan.sql}, which holds {column.type.name}",
                 "leave the column out, or write into a new one, which holds DOUBLE",
             )
+
+
+def _fits(kind: ValueType, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers a type can hold; of a FLOAT those that do not become infinite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if kind is ValueType.FLOAT:
+            return np.isfinite(values.astype(np.float32)) | np.isinf(values)
+        bounds = np.iinfo(_WHOLE[kind])
+        # As floats the largest int64 is 2**63, which is one too many.
+        return (values == np.floor(values)) & (values >= float(bounds.min)) & (values < float(bounds.max) + 1)
 
 
 def _typed(column: SourceColumn, values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.generic]:

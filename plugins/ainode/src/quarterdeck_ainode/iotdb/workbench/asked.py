@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
-from quarterdeck_ainode.iotdb.data.time_precision import moment
+from quarterdeck_ainode.iotdb.data.spans import asked_span
 from quarterdeck_ainode.iotdb.series import Series, TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant, ClusterFacts, Entrant, choose
 from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
@@ -19,7 +19,6 @@ from quarterdeck_ainode.iotdb.workbench.parameters import (
     SeriesForecastParameters,
 )
 from quarterdeck_ainode.iotdb.workbench.running import Course
-from quarterdeck_ainode.iotdb.workbench.statements import Range
 from quarterdeck_ainode.iotdb.workbench.targets import Target, plan_target, require_overwrite
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow, read_window
 from quarterdeck_ainode.models.folds import Fold
@@ -68,8 +67,7 @@ def asked_window(
     client: IotdbClient, series: Series, rows: int, start: str, end: str, nulls: str, address: str
 ) -> SeriesWindow:
     """The rows that are meant; raises QuarterdeckError for those that no model can use."""
-    precision = client.precision()
-    stretch = Range(moment(start, precision, "start"), moment(end, precision, "end"))
+    stretch = asked_span(start, end, client.precision())
     return read_window(client, series, rows, stretch, drop_nulls=nulls == "drop", address=address)
 
 
@@ -131,6 +129,11 @@ def _check_function(series: Series, facts: ClusterFacts) -> None:
 
 def _check_writing(wanted: SeriesForecastParameters, entrants: tuple[Entrant, ...]) -> None:
     names = [each.name for each in entrants]
+    if wanted.write_model != BEST and not wanted.write_to:
+        raise UsageError(
+            f"the forecast of {wanted.write_model} is to be written, and nothing says where",
+            "name a series with --write-to, or leave --write-model out",
+        )
     if wanted.write_model != BEST and wanted.write_model not in names:
         raise UsageError(
             f"{wanted.write_model!r} is not among the models", f"write {BEST}, or one of: {', '.join(names)}"

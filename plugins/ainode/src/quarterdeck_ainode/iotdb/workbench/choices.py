@@ -4,8 +4,8 @@ from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.mirrored.cluster_state import CatalogueModel, read_models
 from quarterdeck_ainode.iotdb.series import TableSeries, TreeSeries, parse_series
+from quarterdeck_ainode.iotdb.workbench.action_ids import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.entrants import known_task, settings_schema
-from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import ALL, BEST, LOCAL
 from quarterdeck_ainode.iotdb.workbench.target_names import SOURCE, beside
 from quarterdeck_ainode.models.catalogue import MODELS, Task

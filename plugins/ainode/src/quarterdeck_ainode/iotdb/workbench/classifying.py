@@ -26,7 +26,7 @@ from quarterdeck_ainode.iotdb.workbench.entrants import (
     cluster_model,
     cluster_options,
     known_task,
-    settings_by_model,
+    settings_of,
 )
 from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
 from quarterdeck_ainode.iotdb.workbench.forecast_result import history_name
@@ -77,11 +77,7 @@ def asked_labels(
         )
     facts = cluster_facts(client, (model,))
     found = cluster_model(model, facts)
-    own = settings_by_model(settings)
-    other = next((name for name in own if name != model), None)
-    if other is not None:
-        raise UsageError(f"{other} has settings, and the model is {model}", f"leave {other}.… out")
-    options = cluster_options(found, own.get(model, {}), facts)
+    options = cluster_options(found, settings_of(model, settings), facts)
     check_limits(wanted.window, 1)
     window = asked_window(
         client,

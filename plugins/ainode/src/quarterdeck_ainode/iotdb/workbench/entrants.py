@@ -101,6 +101,15 @@ def settings_by_model(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def settings_of(model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the only model that is asked; raises UsageError for those of others, which would be ignored."""
+    own = settings_by_model(settings)
+    other = next((name for name in own if name != model), None)
+    if other is not None:
+        raise UsageError(f"{other} has settings, and the model is {model}", f"leave {other}.… out")
+    return own.get(model, {})
+
+
 def settings_schema(model_ids: Iterable[str], task: Task, parameter: str) -> JsonSchema:
     """JSON Schema of `MODEL.PARAMETER` for models whose parameters are known, and of `MODEL.options` for others.
 

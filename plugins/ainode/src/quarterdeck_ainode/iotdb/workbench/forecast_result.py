@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from quarterdeck_ainode.excerpts import LEAST_HISTORY, TABLE_ROWS, excerpt_title, history_shown
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.judging import best_of
 from quarterdeck_ainode.iotdb.workbench.running import Course, Forecast
 from quarterdeck_ainode.iotdb.workbench.window_facts import window_facts
-from quarterdeck_ainode.local.backtest_result import rank_data
 from quarterdeck_ainode.models.backtest import ranked, ranked_by
+from quarterdeck_ainode.rankings import rank_data, ranking_table
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds
 from quarterdeck_api.documents import (
     Block,
@@ -26,16 +27,8 @@ from quarterdeck_api.documents import (
 
 _MEASURES = ("mae", "rmse", "mase")
 
-#: Observations shown before the forecast, in horizons, and at least and at most.
-_HISTORY_HORIZONS = 5
-_LEAST_HISTORY = 24
-_MOST_HISTORY = 200
-
 #: Models in a chart; more lines cannot be told apart.
 _MOST_LINES = 5
-
-#: Rows of the document's table; forecast.csv has all.
-_TABLE_ROWS = 100
 
 
 class SeriesForecast(Struct, frozen=True):
@@ -199,7 +192,7 @@ def _shown(made: SeriesForecast) -> list[Forecast]:
 
 def _ahead_chart(made: SeriesForecast) -> tuple[ChartSeries, ...]:
     window = made.course.window
-    count = min(max(_HISTORY_HORIZONS * made.course.horizon, _LEAST_HISTORY), _MOST_HISTORY, len(window.times))
+    count = history_shown(len(window.times), made.course.horizon)
     lines = [
         ChartSeries(
             window.label,
@@ -228,7 +221,7 @@ def _ahead_chart(made: SeriesForecast) -> tuple[ChartSeries, ...]:
 
 def _tail_chart(made: SeriesForecast) -> tuple[ChartSeries, ...]:
     window, fold = made.course.window, made.course.folds[-1]
-    before = max(fold.start, fold.cutoff - max(2 * made.course.horizon, _LEAST_HISTORY))
+    before = max(fold.start, fold.cutoff - max(2 * made.course.horizon, LEAST_HISTORY))
     times = unix_seconds(pandas_times(window.times, window.unit))
     lines = [
         ChartSeries(
@@ -253,26 +246,13 @@ def _tail_chart(made: SeriesForecast) -> tuple[ChartSeries, ...]:
 
 
 def _ranking(made: SeriesForecast) -> TableBlock:
-    records = [each.record for each in made.forecasts]
-    rows = tuple(
-        (
-            rank,
-            record.candidate.name,
-            *(record.mean(measure) for measure in _MEASURES),
-            round(sum(each.seconds for each in record.results) / len(record.results), 3),
-            f"{len(record.results) - len(record.failures)} of {len(record.results)}",
-        )
-        for rank, record in ranked(records)
-    )
-    columns = ("rank", "model", "MAE", "RMSE", "MASE", "seconds", "folds")
-    return TableBlock(columns, rows, f"Ranking by {ranked_by(records).upper()} on the held-out tail")
+    titles = {measure: measure.upper() for measure in _MEASURES}
+    return ranking_table([each.record for each in made.forecasts], titles, " on the held-out tail", seconds=True)
 
 
 def _table(made: SeriesForecast) -> TableBlock:
     columns = forecast_columns(made)
     index = columns.pop("time")
     rows = tuple(zip(read_times(index), *columns.values(), strict=True))
-    title = "Forecast"
-    if len(rows) > _TABLE_ROWS:
-        title = f"Forecast, the first {_TABLE_ROWS} of {len(rows)} steps (all are in forecast.csv)"
-    return TableBlock(("time", *columns), rows[:_TABLE_ROWS], title)
+    title = excerpt_title("Forecast", len(rows), "forecast.csv", "steps")
+    return TableBlock(("time", *columns), rows[:TABLE_ROWS], title)

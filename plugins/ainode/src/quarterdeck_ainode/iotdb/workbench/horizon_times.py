@@ -22,14 +22,17 @@ def future_times(times: Times, axis: TimeAxis, regular: bool, steps: int, unit: 
     """The next times of a series of at least two rows.
 
     Equal distances go on; times that follow the calendar (months) follow it further; others go on by their middle distance. Raises UsageError
-    when they reach beyond the year 9999.
+    when they reach beyond the year 9999, or beyond 2262 where nanoseconds are counted.
     """
     distances = np.diff(times)
     last = int(times[-1])
     if len(np.unique(distances)) == 1 or not regular:
         distance = int(distances[0]) if len(np.unique(distances)) == 1 else max(1, int(np.median(distances)))
         return _checked([last + number * distance for number in range(1, steps + 1)], unit)
-    return integer_times(axis.future(steps), unit)
+    ahead = axis.future(steps)
+    last_microsecond = int(integer_times(ahead[-1:], TimeUnit.MICROSECOND)[0])
+    _require_countable(last_microsecond * _PER_SECOND[unit] // 10**6, unit)
+    return integer_times(ahead, unit)
 
 
 def integer_times(index: Any, unit: TimeUnit) -> Times:
@@ -50,6 +53,11 @@ def function_times(times: Times, steps: int) -> Times:
 
 
 def _checked(times: list[int], unit: TimeUnit) -> Times:
-    if times[-1] > _LAST_SECOND * _PER_SECOND[unit] or times[-1] >= 2**63:
-        raise UsageError("the forecast reaches beyond the year 9999", "use a shorter horizon, or another time range")
+    _require_countable(times[-1], unit)
     return np.array(times, dtype=np.int64)
+
+
+def _require_countable(last: int, unit: TimeUnit) -> None:
+    if last > _LAST_SECOND * _PER_SECOND[unit] or last >= 2**63:
+        end = 2262 if unit is TimeUnit.NANOSECOND else 9999
+        raise UsageError(f"the forecast reaches beyond the year {end}", "use a shorter horizon, or another time range")

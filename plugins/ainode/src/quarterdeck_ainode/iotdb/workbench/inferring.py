@@ -16,26 +16,24 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.excerpts import TABLE_ROWS, excerpt_title, history_shown
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.series import TreeSeries, parse_series
 from quarterdeck_ainode.iotdb.workbench.asked import asked_window, check_limits
-from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_by_model
+from quarterdeck_ainode.iotdb.workbench.entrants import ClusterFacts, cluster_model, cluster_options, settings_of
 from quarterdeck_ainode.iotdb.workbench.facts import cluster_facts
 from quarterdeck_ainode.iotdb.workbench.forecasting import opened
 from quarterdeck_ainode.iotdb.workbench.horizon_times import future_times, pandas_times
-from quarterdeck_ainode.iotdb.workbench.parameters import InferParameters
-from quarterdeck_ainode.iotdb.workbench.predicting import passed_on
+from quarterdeck_ainode.iotdb.workbench.parameters import LOCAL, InferParameters
+from quarterdeck_ainode.iotdb.workbench.predicting import answered
 from quarterdeck_ainode.iotdb.workbench.statements import Statement, inference_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_ainode.result_files import iso_times, read_times, unix_seconds, write_files
 from quarterdeck_api.documents import ChartBlock, ChartSeries, Document, SeriesRole, TableBlock, TextBlock
-from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError
+from quarterdeck_api.errors import QuarterdeckError, UnsupportedError, UsageError
 from quarterdeck_api.jobs import JobContext, JobValue
 from quarterdeck_api.resources import Address
-
-_SHOWN_HISTORY = 200
-_TABLE_ROWS = 100
 
 _WRONG_TIMES = "CALL INFERENCE puts its first value at the last row's time and takes too short a step (2.0.10): the column `time` has the right times"
 _SHORT = "the model gave {given} values, and {asked} were asked for: the server does not say so"
@@ -58,9 +56,16 @@ def asked_inference(
         raise UnsupportedError(
             "CALL INFERENCE knows series of the tree only, and this one is a table's", "use series.forecast", address
         )
-    facts = cluster_facts(client, (wanted.model,))
-    model = cluster_model(wanted.model, facts)
-    options = cluster_options(model, settings_by_model(settings).get(model.model_id, {}), facts)
+    name = wanted.model.strip()
+    if name.startswith(LOCAL):
+        raise UsageError(
+            f"{name} is the local engine's, and CALL INFERENCE asks the cluster's models",
+            "use series.forecast, or a model of the cluster",
+            address,
+        )
+    facts = cluster_facts(client, (name,))
+    model = cluster_model(name, facts)
+    options = cluster_options(model, settings_of(name, settings), facts)
     check_limits(wanted.window, wanted.length)
     window = asked_window(client, series, wanted.window, wanted.start, wanted.end, "refuse", address)
     statement = inference_statement(series, model.model_id, wanted.length, window.stretch, options, times=True)
@@ -110,12 +115,7 @@ def run(context: JobContext, clock: Callable[[], float] = time.perf_counter) -> 
 
 
 def _answer(client: IotdbClient, statement: Statement) -> tuple[list[int], list[float]]:
-    try:
-        answer = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.INFERENCE)
-    except UnreachableError:
-        raise
-    except QuarterdeckError as error:
-        raise passed_on(error) from error
+    answer = answered(client, statement)
     rows = [(row[0], row[1]) for row in answer.values if len(row) > 1]
     kept = [(each, value) for each, value in rows if isinstance(each, int) and isinstance(value, int | float)]
     return [each for each, _ in kept], [float(value) for _, value in kept]
@@ -133,7 +133,7 @@ def _document(
     asked: AskedInference, model: str, right: Any, made_up: Any, values: list[float], notices: tuple[str, ...]
 ) -> Document:
     window = asked.window
-    shown = slice(-min(_SHOWN_HISTORY, len(window.times)), None)
+    shown = slice(-history_shown(len(window.times), len(values)), None)
     history = pandas_times(window.times[shown], window.unit)
     chart = ChartBlock(
         (
@@ -142,12 +142,13 @@ def _document(
         ),
         f"{window.label} of {window.series.name}",
     )
-    rows = tuple(zip(read_times(right), read_times(made_up), values, strict=True))[:_TABLE_ROWS]
+    rows = tuple(zip(read_times(right), read_times(made_up), values, strict=True))
+    title = excerpt_title("Inference", len(rows), "inference.csv")
     return Document(
         f"{model} on {window.series.name}",
         (
             chart,
-            TableBlock(("time", "server's time", "value"), rows, "Inference"),
+            TableBlock(("time", "server's time", "value"), rows[:TABLE_ROWS], title),
             TextBlock("\n".join(notices), title="Notices"),
             TextBlock(asked.statement.text, "sql", "Statement"),
         ),

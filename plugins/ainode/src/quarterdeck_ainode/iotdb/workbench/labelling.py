@@ -6,12 +6,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
+from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.series import TreeSeries
-from quarterdeck_ainode.iotdb.workbench.predicting import checked_values, passed_on
+from quarterdeck_ainode.iotdb.workbench.predicting import answered, checked_values
 from quarterdeck_ainode.iotdb.workbench.statements import Statement, classify_statement, inference_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
-from quarterdeck_api.errors import QuarterdeckError, UnreachableError, UnsupportedError
+from quarterdeck_api.errors import QuarterdeckError, UnsupportedError
 
 
 class LabelPlan(Struct, frozen=True):
@@ -46,20 +46,20 @@ def plan_labels(
             f"create a model with them (model.create), or keep the series with series.save and use ainode/model/{model}",
         )
     statement = classify_statement(
-        window.series, window.data_type, model, window.stretch, drop_nulls=drop_nulls, argument=classify_input
+        window.series,
+        window.data_type,
+        model,
+        window.stretch,
+        drop_nulls=drop_nulls,
+        argument=classify_input,
+        time=window.time,
     )
     return LabelPlan(statement)
 
 
 def labels_from_cluster(client: IotdbClient, plan: LabelPlan, window: SeriesWindow, model: str) -> NDArray[np.int64]:
     """A label for each row; raises QuarterdeckError for what the cluster refuses, and for anything but whole numbers."""
-    statement = plan.statement
-    try:
-        answer = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.INFERENCE)
-    except UnreachableError:
-        raise
-    except QuarterdeckError as error:
-        raise passed_on(error) from error
+    answer = answered(client, plan.statement)
     values = checked_values([row[-1] for row in answer.values], len(window.times), model)
     labels = values.astype(np.int64)
     if not np.array_equal(labels, values):

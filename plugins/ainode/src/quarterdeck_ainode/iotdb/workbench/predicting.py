@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
 from quarterdeck_ainode.iotdb.client.faults import IotdbError, refusal
+from quarterdeck_ainode.iotdb.client.rows import Rows
+from quarterdeck_ainode.iotdb.data.statements import Span
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, function_times
-from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, forecast_statement
+from quarterdeck_ainode.iotdb.workbench.statements import Statement, forecast_statement
 from quarterdeck_ainode.iotdb.workbench.window import SeriesWindow
 from quarterdeck_ainode.models.backtest import Candidate, predict
 from quarterdeck_ainode.models.fitting import Prediction, notices_of, recorded_warnings
@@ -69,7 +71,7 @@ def forecast_locally(task: LocalTask) -> Forecasted:
 
 
 def cluster_statement(
-    entrant: ClusterEntrant, window: SeriesWindow, stretch: Range, horizon: int, *, drop_nulls: bool, targets: str
+    entrant: ClusterEntrant, window: SeriesWindow, stretch: Span, horizon: int, *, drop_nulls: bool, targets: str
 ) -> Statement:
     """What a model of the cluster is asked; a late one for one step more, the first of which is left out."""
     length = horizon + 1 if entrant.late else horizon
@@ -82,6 +84,7 @@ def cluster_statement(
         entrant.options,
         drop_nulls=drop_nulls,
         targets=targets,
+        time=window.time,
     )
 
 
@@ -104,7 +107,7 @@ def forecast_in_cluster(
     Raises UnreachableError when the cluster does not answer.
     """
     times = window.times[training]
-    stretch = Range(int(times[0]), int(times[-1]))
+    stretch = Span(int(times[0]), int(times[-1]))
     statement = cluster_statement(entrant, window, stretch, horizon, drop_nulls=drop_nulls, targets=targets)
     log(statement.text)
     started = clock()
@@ -114,7 +117,7 @@ def forecast_in_cluster(
         raise
     except QuarterdeckError as error:
         said = passed_on(error)
-        transient = isinstance(said, IotdbError) and (said.status in _TRANSIENT or ENDING in said.message)
+        transient = _may_come_back(said)
         return Forecasted(clock() - started, failure=said.report(), statement=statement.text, transient=transient)
     seconds = clock() - started
     length = horizon + 1 if entrant.late else horizon
@@ -127,6 +130,27 @@ def forecast_in_cluster(
         values = values[1:]
     notices = axis_notice([int(moment) for moment, _ in rows if isinstance(moment, int)], times, length)
     return Forecasted(seconds, Prediction(values, None, None, NO_INTERVAL), statement=statement.text, notices=notices)
+
+
+def answered(client: IotdbClient, statement: Statement) -> Rows:
+    """The answer of a model of the cluster, where it is all that a job asks for.
+
+    Raises what the AINode refuses, and UnreachableError while it cannot be reached, or is overloaded: then the job's next attempt asks again.
+    """
+    try:
+        return client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.INFERENCE)
+    except UnreachableError:
+        raise
+    except QuarterdeckError as error:
+        said = passed_on(error)
+        if _may_come_back(said):
+            raise UnreachableError(said.message, said.remedy, said.address) from error
+        raise said from error
+
+
+def _may_come_back(error: QuarterdeckError) -> bool:
+    """Whether there may be an answer when the same is asked again."""
+    return isinstance(error, IotdbError) and (error.status in _TRANSIENT or ENDING in error.message)
 
 
 def checked_values(found: list[object], length: int, model: str) -> NDArray[np.float64]:

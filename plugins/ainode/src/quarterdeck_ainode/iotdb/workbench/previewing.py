@@ -7,12 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
+from quarterdeck_ainode.iotdb.workbench.action_ids import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.asked import AskedForecast, asked_forecast
 from quarterdeck_ainode.iotdb.workbench.classifying import asked_labels
 from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
 from quarterdeck_ainode.iotdb.workbench.inferring import asked_inference
-from quarterdeck_ainode.iotdb.workbench.names import CLASSIFY, FORECAST, INFER, WRITE
 from quarterdeck_ainode.iotdb.workbench.parameters import (
     ClassifyParameters,
     InferParameters,

@@ -4,8 +4,9 @@ import re
 
 from msgspec import Struct
 
-from quarterdeck_ainode.iotdb.quoting import identifier, path_nodes
+from quarterdeck_ainode.iotdb.quoting import bare, path_nodes
 from quarterdeck_ainode.iotdb.series import TableSeries
+from quarterdeck_ainode.iotdb.table_columns import table_sql
 from quarterdeck_api.errors import UsageError
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,7 +29,7 @@ class TreePath(Struct, frozen=True):
     @property
     def label(self) -> str:
         """What is measured, without quotes."""
-        return self.measurement[1:-1].replace("``", "`") if self.measurement.startswith("`") else self.measurement
+        return bare(self.measurement)
 
 
 def tree_path(path: str) -> TreePath:
@@ -42,7 +43,7 @@ def tree_path(path: str) -> TreePath:
 
 def table_name(series: TableSeries) -> str:
     """The table of a series in SQL."""
-    return f"{identifier(series.database)}.{identifier(series.table)}"
+    return table_sql(series.database, series.table)
 
 
 def quoted_statement(statement: str) -> str:

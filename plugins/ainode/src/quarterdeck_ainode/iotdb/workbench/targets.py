@@ -1,20 +1,22 @@
 """Where a forecast is written: what has to be made first, what is there already, and the exact statements."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.quoting import identifier
+from quarterdeck_ainode.iotdb.data.statements import Span
+from quarterdeck_ainode.iotdb.quoting import identifier, path_nodes, require_allowed
 from quarterdeck_ainode.iotdb.quoting import text as literal
 from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
+from quarterdeck_ainode.iotdb.table_columns import TableColumns, read_table_columns
 from quarterdeck_ainode.iotdb.workbench.horizon_times import Times, pandas_times
 from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
-from quarterdeck_ainode.iotdb.workbench.statements import Range, Statement, tags_query
-from quarterdeck_ainode.iotdb.workbench.target_names import target_series
-from quarterdeck_ainode.iotdb.workbench.window import data_type_of, table_columns, times_in
+from quarterdeck_ainode.iotdb.workbench.statements import USUAL_TIME, Statement, tags_query
+from quarterdeck_ainode.iotdb.workbench.target_names import tags_by_name, target_series
+from quarterdeck_ainode.iotdb.workbench.window import times_in, tree_type
 from quarterdeck_ainode.result_files import read_times
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.documents import Block, Fact, FactsBlock, TableBlock, TextBlock
@@ -38,13 +40,14 @@ _KEEPS_FRACTIONS = ("DOUBLE", "FLOAT")
 
 
 class Target(Struct, frozen=True):
-    """A series to write to. `making` makes what is missing, `existing` counts the points that writing would replace."""
+    """A series to write to. `making` makes what is missing, `existing` counts the points that writing would replace, `time` is a table's column of times."""
 
     series: Series
     times: Times
     making: tuple[Statement, ...]
     aligned: bool
     existing: int
+    time: str = USUAL_TIME
 
     @property
     def new(self) -> bool:
@@ -57,15 +60,17 @@ def plan_target(client: IotdbClient, name: str, source: Series, times: Times) ->
     series = target_series(name, source)
     if isinstance(series, TreeSeries):
         making, aligned, there = _plan_tree(client, series)
-        existing = _existing(client, series, times, ()) if there else 0
+        existing = _existing(client, series, times) if there else 0
         return Target(series, times, making, aligned, existing)
-    columns = table_columns(client, series)
-    tags = [column for column, (_, category) in columns.items() if category == "TAG"]
-    series = _of_same_device(client, series, source, tags)
-    making, there = _plan_table(client, series, columns)
-    named = {tag.lower() for tag, _ in series.tags}
-    existing = _existing(client, series, times, [tag for tag in tags if tag not in named]) if there else 0
-    return Target(series, times, making, aligned=False, existing=existing)
+    columns = read_table_columns(client, series.database, series.table)
+    if columns is None:
+        return Target(series, times, (_new_table(client, series),), aligned=False, existing=0)
+    series = _of_same_device(client, series, source, columns.tags)
+    making = _missing_column(series, columns)
+    named = tags_by_name(series)
+    without = [tag for tag in columns.tags if tag.lower() not in named]
+    existing = 0 if making else _existing(client, series, times, without, columns.time)
+    return Target(series, times, making, aligned=False, existing=existing, time=columns.time)
 
 
 def require_overwrite(target: Target, overwrite: bool) -> None:
@@ -135,8 +140,9 @@ def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement
     path = tree_path(series.path)
     devices = client.rows(f"SHOW DEVICES {path.device}").texts()
     aligned = any(row.get("isaligned", "").lower() == "true" for row in devices)
-    found = data_type_of(client, series)
+    found = tree_type(client, series)
     if found is None:
+        require_allowed(path_nodes(series.path))
         text = (
             f"CREATE ALIGNED TIMESERIES {path.device}({path.measurement} DOUBLE)"
             if aligned
@@ -149,11 +155,12 @@ def _plan_tree(client: IotdbClient, series: TreeSeries) -> tuple[tuple[Statement
 
 def _of_same_device(client: IotdbClient, series: TableSeries, source: Series, tags: Sequence[str]) -> TableSeries:
     """The target with every tag of the source, when it is of the same table: else its points would be another device's."""
-    if not isinstance(source, TableSeries) or (series.database, series.table) != (source.database, source.table):
+    if not isinstance(source, TableSeries) or _table_of(series) != _table_of(source):
         return series
-    if series.tags != source.tags:
+    named = tags_by_name(source)
+    if tags_by_name(series) != named:
         return series
-    open_tags = [tag for tag in tags if tag not in {name.lower() for name, _ in source.tags}]
+    open_tags = [tag for tag in tags if tag.lower() not in named]
     if not open_tags:
         return series
     statement = tags_query(source, open_tags)
@@ -167,30 +174,36 @@ def _of_same_device(client: IotdbClient, series: TableSeries, source: Series, ta
     return TableSeries(series.database, series.table, series.column, (*series.tags, *values))
 
 
-def _plan_table(
-    client: IotdbClient, series: TableSeries, columns: Mapping[str, tuple[str, str]]
-) -> tuple[tuple[Statement, ...], bool]:
-    column = identifier(series.column)
-    if not columns:
-        if not _has_database(client, series.database):
-            raise NotFoundError(f"there is no database {series.database}", "make it first, or write to another one")
-        tags = "".join(f"{identifier(tag)} STRING TAG, " for tag, _ in series.tags)
-        return (Statement(f"CREATE TABLE {table_name(series)} ({tags}{column} DOUBLE FIELD)", Dialect.TABLE),), False
-    known = {name for name, (_, category) in columns.items() if category == "TAG"}
-    wrong = next((tag for tag, _ in series.tags if tag.lower() not in known), None)
+def _table_of(series: TableSeries) -> tuple[str, str]:
+    return series.database.lower(), series.table.lower()
+
+
+def _new_table(client: IotdbClient, series: TableSeries) -> Statement:
+    """What makes the table of a series in a database that is there."""
+    if not _has_database(client, series.database):
+        raise NotFoundError(f"there is no database {series.database}", "make it first, or write to another one")
+    tags = "".join(f"{identifier(tag)} STRING TAG, " for tag, _ in series.tags)
+    text = f"CREATE TABLE {table_name(series)} ({tags}{identifier(series.column)} DOUBLE FIELD)"
+    return Statement(text, Dialect.TABLE)
+
+
+def _missing_column(series: TableSeries, columns: TableColumns) -> tuple[Statement, ...]:
+    """What makes the column of a series in a table that is there, nothing when it has it; raises UsageError for one that takes no forecast."""
+    tags = {tag.lower() for tag in columns.tags}
+    wrong = next((tag for tag in tags_by_name(series) if tag not in tags), None)
     if wrong is not None:
         raise UsageError(
             f"{wrong} is no tag of {series.database}.{series.table}",
-            f"its tags are: {', '.join(sorted(known)) or 'none'}",
+            f"its tags are: {', '.join(columns.tags) or 'none'}",
         )
-    if series.column.lower() not in columns:
-        text = f"ALTER TABLE {table_name(series)} ADD COLUMN {column} DOUBLE FIELD"
-        return (Statement(text, Dialect.TABLE),), False
-    found, category = columns[series.column.lower()]
-    if category != "FIELD":
-        raise UsageError(f"{series.column} is a {category.lower()} and holds no measurements", "write to a field")
-    _check_type(series, found)
-    return (), True
+    found = columns.named(series.column)
+    if found is None:
+        text = f"ALTER TABLE {table_name(series)} ADD COLUMN {identifier(series.column)} DOUBLE FIELD"
+        return (Statement(text, Dialect.TABLE),)
+    if found.category != "FIELD":
+        raise UsageError(f"{series.column} is a {found.category.lower()} and holds no measurements", "write to a field")
+    _check_type(series, found.type)
+    return ()
 
 
 def _has_database(client: IotdbClient, name: str) -> bool:
@@ -206,8 +219,10 @@ def _check_type(series: Series, found: str) -> None:
         )
 
 
-def _existing(client: IotdbClient, series: Series, times: Times, without: Sequence[str]) -> int:
-    found = times_in(client, series, Range(int(times[0]), int(times[-1])), _MOST_COMPARED, without)
+def _existing(
+    client: IotdbClient, series: Series, times: Times, without: Sequence[str] = (), time: str = USUAL_TIME
+) -> int:
+    found = times_in(client, series, Span(int(times[0]), int(times[-1])), _MOST_COMPARED, without, time)
     if len(found) >= _MOST_COMPARED:
         return len(times)
     return int(np.count_nonzero(np.isin(times, found)))
@@ -221,7 +236,8 @@ def _insert(target: Target, rows: Sequence[tuple[int, float]]) -> Statement:
         text = f"INSERT INTO {path.device}(timestamp, {path.measurement}){kind} VALUES {written}"
         return Statement(text, Dialect.TREE)
     tags = target.series.tags
-    names = ", ".join(("time", *(identifier(tag) for tag, _ in tags), identifier(target.series.column)))
+    time = target.time if target.time == USUAL_TIME else identifier(target.time)
+    names = ", ".join((time, *(identifier(tag) for tag, _ in tags), identifier(target.series.column)))
     fixed = "".join(f"{literal(value)}, " for _, value in tags)
     written = ", ".join(f"({moment}, {fixed}{value!r})" for moment, value in rows)
     return Statement(f"INSERT INTO {table_name(target.series)}({names}) VALUES {written}", Dialect.TABLE)

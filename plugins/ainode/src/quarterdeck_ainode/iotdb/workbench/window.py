@@ -7,13 +7,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient, Purpose
-from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
-from quarterdeck_ainode.iotdb.series import Series, TableSeries, TreeSeries
+from quarterdeck_ainode.iotdb.data.statements import Span
+from quarterdeck_ainode.iotdb.series import Series, TreeSeries
+from quarterdeck_ainode.iotdb.table_columns import read_table_columns
 from quarterdeck_ainode.iotdb.workbench.horizon_times import pandas_times
-from quarterdeck_ainode.iotdb.workbench.sql_names import table_name, tree_path
+from quarterdeck_ainode.iotdb.workbench.sql_names import tree_path
 from quarterdeck_ainode.iotdb.workbench.statements import (
-    Range,
+    USUAL_TIME,
     Statement,
     last_value_query,
     nulls_query,
@@ -27,15 +27,12 @@ from quarterdeck_api.errors import NotFoundError, QuarterdeckError, UsageError
 
 _NUMBERS = ("INT32", "INT64", "FLOAT", "DOUBLE")
 
-#: Codes of a database and of a table that do not exist.
-_UNKNOWN_TABLE = (500, 550)
-
 
 class SeriesWindow(Struct, frozen=True):
     """The last rows of a series, oldest first, each with a value.
 
     `times` are in the server's precision (`unit`), `regular` is whether they are equally spaced (or by the calendar), `statement` is what
-    read them.
+    read them, `time` the name of their column in a table.
     """
 
     series: Series
@@ -46,6 +43,7 @@ class SeriesWindow(Struct, frozen=True):
     regular: bool
     statement: Statement
     notices: tuple[str, ...]
+    time: str = USUAL_TIME
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -53,9 +51,9 @@ class SeriesWindow(Struct, frozen=True):
         return self.observed.values
 
     @property
-    def stretch(self) -> Range:
+    def stretch(self) -> Span:
         """From the first to the last time."""
-        return Range(int(self.times[0]), int(self.times[-1]))
+        return Span(int(self.times[0]), int(self.times[-1]))
 
     @property
     def label(self) -> str:
@@ -68,34 +66,21 @@ def time_unit(client: IotdbClient) -> TimeUnit:
     return TimeUnit(client.precision().name)
 
 
-def data_type_of(client: IotdbClient, series: Series) -> str | None:
-    """The type of a series as the server names it (`DOUBLE`); None when there is no such series."""
-    if isinstance(series, TreeSeries):
-        found = client.rows(f"SHOW TIMESERIES {tree_path(series.path).text}")
-        return next((row["datatype"].upper() for row in found.texts()), None)
-    return table_columns(client, series).get(series.column.lower(), (None, ""))[0]
-
-
-def table_columns(client: IotdbClient, series: TableSeries) -> dict[str, tuple[str, str]]:
-    """The columns of a series' table, each with type and category (TAG, FIELD …); empty when there is no such table."""
-    try:
-        found = client.rows(f"DESC {table_name(series)}", dialect=Dialect.TABLE)
-    except IotdbError as error:
-        if error.status in _UNKNOWN_TABLE:
-            return {}
-        raise
-    return {row["columnname"].lower(): (row["datatype"].upper(), row["category"].upper()) for row in found.texts()}
+def tree_type(client: IotdbClient, series: TreeSeries) -> str | None:
+    """The type of a series of the tree as the server names it (`DOUBLE`); None when there is no such series."""
+    found = client.rows(f"SHOW TIMESERIES {tree_path(series.path).text}")
+    return next((row["datatype"].upper() for row in found.texts()), None)
 
 
 def read_window(
-    client: IotdbClient, series: Series, rows: int, stretch: Range, *, drop_nulls: bool, address: str
+    client: IotdbClient, series: Series, rows: int, stretch: Span, *, drop_nulls: bool, address: str
 ) -> SeriesWindow:
     """The last `rows` rows of a stretch, checked.
 
     Raises NotFoundError for a series that does not exist, QuarterdeckError for what no model can use: no rows or a single one, missing
     values unless they are to be dropped, several rows at one time, values that are not finite.
     """
-    data_type = data_type_of(client, series)
+    data_type, time = _type_and_time(client, series)
     if data_type is None:
         raise NotFoundError(f"there is no series {series.name}", "see `quarterdeck get series`", address)
     if data_type not in _NUMBERS:
@@ -105,16 +90,15 @@ def read_window(
             address,
         )
     unit = time_unit(client)
-    stretch, unseen = _up_to_last_value(client, series, stretch)
-    statement = window_query(series, rows, stretch, drop_nulls=drop_nulls)
-    times, values = _read(client, statement)
-    _check(series, times, values, np.isnan(values), unit, address)
+    stretch, unseen = _up_to_last_value(client, series, stretch, time)
+    statement = window_query(series, rows, stretch, drop_nulls=drop_nulls, time=time)
+    times, values, missing = _read(client, statement)
+    _check(series, times, values, missing, unit, address)
     axis, assumed = statement_axis(times, unit)
     observed = Observations(address, column_label(series), values, axis)
-    left_out = _left_out(client, series, Range(int(times[0]), int(times[-1]))) if drop_nulls else ()
-    return SeriesWindow(
-        series, data_type, unit, times, observed, not assumed, statement, (*unseen, *left_out, *assumed)
-    )
+    left_out = _left_out(client, series, Span(int(times[0]), int(times[-1])), time) if drop_nulls else ()
+    notices = (*unseen, *left_out, *assumed)
+    return SeriesWindow(series, data_type, unit, times, observed, not assumed, statement, notices, time)
 
 
 def column_label(series: Series) -> str:
@@ -125,10 +109,15 @@ def column_label(series: Series) -> str:
 
 
 def times_in(
-    client: IotdbClient, series: Series, stretch: Range, most: int, without: Sequence[str] = ()
+    client: IotdbClient,
+    series: Series,
+    stretch: Span,
+    most: int,
+    without: Sequence[str] = (),
+    time: str = USUAL_TIME,
 ) -> NDArray[np.int64]:
     """The times at which a series has values in a stretch, at most so many; of rows that lack the tags `without`."""
-    statement = times_query(series, stretch, most, without)
+    statement = times_query(series, stretch, most, without, time)
     parts = [
         next(iter(batch.columns.values())).astype(np.int64)
         for batch in client.batches(statement.text, dialect=statement.dialect)
@@ -137,45 +126,55 @@ def times_in(
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
-def _up_to_last_value(client: IotdbClient, series: Series, stretch: Range) -> tuple[Range, tuple[str, ...]]:
+def _type_and_time(client: IotdbClient, series: Series) -> tuple[str | None, str]:
+    """The type of a series, None when there is none, and the name of its table's column of times."""
+    if isinstance(series, TreeSeries):
+        return tree_type(client, series), USUAL_TIME
+    columns = read_table_columns(client, series.database, series.table)
+    column = columns.named(series.column) if columns is not None else None
+    return (column.type, columns.time) if columns is not None and column is not None else (None, USUAL_TIME)
+
+
+def _up_to_last_value(client: IotdbClient, series: Series, stretch: Span, time: str) -> tuple[Span, tuple[str, ...]]:
     """The stretch up to the last row with a value, and a sentence when rows come after it: such as those of a forecast beside it."""
     if isinstance(series, TreeSeries):
         return stretch, ()
-    statement = last_value_query(series, stretch)
+    statement = last_value_query(series, stretch, time)
     found = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.DATA).values
     if not found or not isinstance(found[0][0], int):
         return stretch, ()
     last = found[0][0]
-    later = nulls_query(series, Range(last + 1, stretch.last))
+    later = nulls_query(series, Span(last + 1, stretch.last), time)
     [[count]] = client.rows(later.text, dialect=later.dialect, purpose=Purpose.DATA).values
     said = (f"{count} rows after the last value have none yet and are left out",) if count else ()
-    return Range(stretch.first, last), said
+    return Span(stretch.first, last), said
 
 
-def _left_out(client: IotdbClient, series: Series, stretch: Range) -> tuple[str, ...]:
+def _left_out(client: IotdbClient, series: Series, stretch: Span, time: str) -> tuple[str, ...]:
     """How many rows without a value lie in a stretch, as a sentence; a series of the tree has none by its nature."""
     if isinstance(series, TreeSeries):
         return ()
-    statement = nulls_query(series, stretch)
+    statement = nulls_query(series, stretch, time)
     [[count]] = client.rows(statement.text, dialect=statement.dialect, purpose=Purpose.DATA).values
     return (f"{count} rows without a value are left out",) if count else ()
 
 
-def _read(client: IotdbClient, statement: Statement) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Times and values of a query, oldest first."""
+def _read(
+    client: IotdbClient, statement: Statement
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Times and values of a query, oldest first, and where there is none."""
     times: list[NDArray[np.int64]] = []
     values: list[NDArray[np.float64]] = []
+    missing: list[NDArray[np.bool_]] = []
     for batch in client.batches(statement.text, dialect=statement.dialect):
         if batch.rows:
             (_, moments), (name, found) = batch.columns.items()
-            numbers = found.astype(np.float64)
-            if name in batch.missing:
-                numbers[batch.missing[name]] = np.nan
             times.append(moments.astype(np.int64))
-            values.append(numbers)
+            values.append(found.astype(np.float64))
+            missing.append(batch.missing.get(name, np.zeros(batch.rows, dtype=np.bool_)))
     if not times:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
-    return np.concatenate(times)[::-1].copy(), np.concatenate(values)[::-1].copy()
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64), np.empty(0, dtype=np.bool_)
+    return np.concatenate(times)[::-1].copy(), np.concatenate(values)[::-1].copy(), np.concatenate(missing)[::-1]
 
 
 def _check(
@@ -190,9 +189,8 @@ def _check(
     if not count:
         raise QuarterdeckError(f"{series.name} has no rows there", "choose another time range", address)
     if nulls:
-        places = ", ".join(pandas_times(times[missing][:3], unit).strftime("%Y-%m-%d %H:%M:%S"))
         raise QuarterdeckError(
-            f"{nulls} of the {count} rows of {series.name} have no value (at {places}{' and so on' if nulls > 3 else ''}), "
+            f"{nulls} of the {count} rows of {series.name} have no value (at {_places(times[missing], unit)}), "
             "and the server would take each for 0.0",
             "leave them out with --nulls drop, or choose another time range",
             address,
@@ -210,10 +208,19 @@ def _check(
             _which_tags(series),
             address,
         )
-    if not np.all(np.isfinite(values)):
+    wrong = ~np.isfinite(values)
+    if wrong.any():
         raise QuarterdeckError(
-            f"{series.name} has infinite values, with which no model can do anything", "correct them first", address
+            f"{np.count_nonzero(wrong)} of the {count} rows of {series.name} hold NaN or an infinite value "
+            f"(at {_places(times[wrong], unit)}), with which no model can do anything",
+            "correct them, or choose another time range",
+            address,
         )
+
+
+def _places(times: NDArray[np.int64], unit: TimeUnit) -> str:
+    shown = ", ".join(pandas_times(times[:3], unit).strftime("%Y-%m-%d %H:%M:%S"))
+    return f"{shown} and so on" if len(times) > 3 else shown
 
 
 def _which_tags(series: Series) -> str:

@@ -29,6 +29,7 @@ from quarterdeck_ainode.iotdb.workbench.targets import (
     write,
     write_statements,
 )
+from quarterdeck_ainode.iotdb.workbench.window import time_unit
 from quarterdeck_ainode.job_request import asked_parameters
 from quarterdeck_ainode.serving.engine_settings import TimeUnit
 from quarterdeck_api.documents import Document
@@ -61,12 +62,7 @@ def run(context: JobContext) -> JobValue:
         )
     kept = forecast_of(job, outcome.data, wanted.model)
     own = parse_series(Address.parse(spec.address).name)
-    if kept.series != own:
-        raise UsageError(
-            f"{job} forecast {kept.series.name}, not {own.name}",
-            f"run it on {spec.backend}/series/{kept.series.name}",
-            spec.address,
-        )
+    require_of(kept, own, time_unit(client), job, spec.backend)
     target = plan_target(client, wanted.target, own, kept.times)
     statements = [*target.making, *write_statements(target, kept.values)]
     data = {
@@ -92,6 +88,22 @@ def run(context: JobContext) -> JobValue:
     )
     context.progress(1.0, "done")
     return JobValue(data, Document(title, target_blocks(target, kept.values, kept.unit, title)))
+
+
+def require_of(kept: KeptForecast, series: Series, unit: TimeUnit, job: str, backend: str) -> None:
+    """Raises UsageError unless the forecast is one of this series, by a cluster that counts time as this one does."""
+    if kept.series != series:
+        raise UsageError(
+            f"{job} forecast {kept.series.name}, not {series.name}",
+            f"run it on {backend}/series/{kept.series.name}",
+            f"{backend}/series/{series.name}",
+        )
+    if kept.unit is not unit:
+        raise UsageError(
+            f"{job} forecast a series of a cluster that counts {kept.unit.value}, and {backend} counts {unit.value}",
+            "name a job that forecast the series of this cluster",
+            f"{backend}/series/{series.name}",
+        )
 
 
 def forecast_of(job: str, data: Mapping[str, Any], model: str) -> KeptForecast:
