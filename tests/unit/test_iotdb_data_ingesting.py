@@ -125,7 +125,7 @@ def test_a_device_that_is_there_stays_as_it_is() -> None:
 
 def test_a_table_needs_all_its_tags() -> None:
     answers = {
-        'DESCRIBE "p"."t"': described(time="TIMESTAMP TIME", site="STRING TAG", y="DOUBLE FIELD", a="STRING ATTRIBUTE")
+        'DESCRIBE "p"."t" DETAILS': described(time="TIMESTAMP TIME", site="STRING TAG", y="DOUBLE FIELD", a="STRING ATTRIBUTE")
     }
     found = plan(answers, "p", "p.t", ("Y", "w"), tags=("Site=n",))
     assert found.statements == ('ALTER TABLE "p"."t" ADD COLUMN IF NOT EXISTS "w" DOUBLE FIELD',)
@@ -147,7 +147,7 @@ def test_a_table_needs_all_its_tags() -> None:
 
 
 def test_columns_that_differ_in_case_alone_are_one_column_of_a_table() -> None:
-    for answers in ({}, {'DESCRIBE "p"."t"': described(time="TIMESTAMP TIME", y="DOUBLE FIELD")}):
+    for answers in ({}, {'DESCRIBE "p"."t" DETAILS': described(time="TIMESTAMP TIME", y="DOUBLE FIELD")}):
         with pytest.raises(UsageError, match="y and Y would be one column"):
             plan(answers, "p", "t", ("y", "Y"))
     tree = {"SHOW TIMESERIES root.p.d.*": series(), "SHOW DEVICES root.p.d": (("Device", "IsAligned"),)}

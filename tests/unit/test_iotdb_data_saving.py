@@ -88,7 +88,7 @@ def test_of_a_device_the_numbers_are_read_unless_others_are_named() -> None:
 
 
 def test_rows_of_a_table_are_those_of_one_device() -> None:
-    table = 'DESCRIBE "p"."t"'
+    table = 'DESCRIBE "p"."t" DETAILS'
     devices = 'SHOW DEVICES FROM "p"."t"'
     answers: dict[str, Any] = {
         table: described(
@@ -130,7 +130,7 @@ def test_rows_of_a_table_are_those_of_one_device() -> None:
 
 def test_attributes_of_a_device_are_not_taken_for_its_tags() -> None:
     answers: dict[str, Any] = {
-        'DESCRIBE "p"."t"': described(
+        'DESCRIBE "p"."t" DETAILS': described(
             time="TIMESTAMP TIME", site="STRING TAG", maker="STRING ATTRIBUTE", v="DOUBLE FIELD"
         ),
         'SHOW DEVICES FROM "p"."t" LIMIT 4': (("site", "maker"), ("n", "x"), ("s", "y")),

@@ -28,6 +28,7 @@ from quarterdeck_ainode.iotdb.described.series_pages import (
 from quarterdeck_ainode.iotdb.described.spacing import duration_text, spacing_of
 from quarterdeck_ainode.iotdb.described.time_text import time_text
 from quarterdeck_ainode.iotdb.quoting import node
+from quarterdeck_ainode.iotdb.table_columns import describe_table
 from quarterdeck_api.browsing import BrowseRequest, Page
 from quarterdeck_api.catalogue import Column
 from quarterdeck_api.documents import ChartBlock, Fact, FactsBlock, TextBlock
@@ -124,7 +125,7 @@ def test_no_name_escapes_from_a_statement(
         (sql.show_series(path, word, 5, 10), sql.show_series("root.a.b", "w", 5, 10)),
         (sql.show_tables(database, word, 5, 10), sql.show_tables("a", "w", 5, 10)),
         (sql.show_columns(database, word, 5, 10), sql.show_columns("a", "w", 5, 10)),
-        (sql.describe_table(database, table), sql.describe_table("a", "b")),
+        (describe_table(database, table), describe_table("a", "b")),
         (
             sql.column_extents(database, table, [column], tags),
             sql.column_extents("a", "b", ["c"], [("t", "v")] * len(tags)),

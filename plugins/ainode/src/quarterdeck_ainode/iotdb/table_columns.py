@@ -17,6 +17,7 @@ class TableColumn(Struct, frozen=True):
     name: str
     type: str
     category: str
+    comment: str = ""
 
 
 class TableColumns(Struct, frozen=True):
@@ -44,14 +45,22 @@ def table_sql(database: str, table: str) -> str:
     return f"{identifier(database)}.{identifier(table)}"
 
 
+def describe_table(database: str, table: str) -> str:
+    """The statement that gives the columns of a table, with type and category."""
+    return f"DESCRIBE {table_sql(database, table)} DETAILS"
+
+
 def read_table_columns(client: IotdbClient, database: str, table: str) -> TableColumns | None:
     """The columns of a table; None when there is no such table."""
     try:
-        found = client.rows(f"DESCRIBE {table_sql(database, table)}", dialect=Dialect.TABLE)
+        found = client.rows(describe_table(database, table), dialect=Dialect.TABLE)
     except IotdbError as error:
         if error.status in _NO_TABLE:
             return None
         raise
     return TableColumns(
-        tuple(TableColumn(row["columnname"], row["datatype"].upper(), row["category"].upper()) for row in found.texts())
+        tuple(
+            TableColumn(row["columnname"], row["datatype"].upper(), row["category"].upper(), row.get("comment", ""))
+            for row in found.texts()
+        )
     )

@@ -64,11 +64,6 @@ def count_tables(database: str, word: str) -> str:
     return f"SELECT count(*) FROM {_tables(database, word)}"
 
 
-def describe_table(database: str, table: str) -> str:
-    """The columns of a table with type and category."""
-    return f"DESCRIBE {_table(database, table)} DETAILS"
-
-
 def show_columns(database: str, word: str, limit: int, offset: int) -> str:
     """The columns that hold measurements; of all users' tables when no database is named."""
     return (

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
-
 from quarterdeck_ainode.iotdb.browsed import schema_statements
 from quarterdeck_ainode.iotdb.browsed.counting import CountedSource, Lister
 from quarterdeck_ainode.iotdb.browsed.series_off import off_of_series
@@ -12,25 +10,14 @@ from quarterdeck_ainode.iotdb.browsed.table_names import TableDevice, TableName
 from quarterdeck_ainode.iotdb.browsed.ttl_text import ttl_text
 from quarterdeck_ainode.iotdb.client.cluster_client import IotdbClient
 from quarterdeck_ainode.iotdb.client.dialect import Dialect
-from quarterdeck_ainode.iotdb.client.faults import IotdbError
 from quarterdeck_ainode.iotdb.series import TableSeries
+from quarterdeck_ainode.iotdb.table_columns import TableColumn, read_table_columns
 from quarterdeck_api.browsing import ResourceMaker
 from quarterdeck_api.errors import NotFoundError
 from quarterdeck_api.resources import Resource
 
 #: Tables whose columns get statistics on one page: each costs a statement.
 _TABLES_OF_A_PAGE = 4
-#: What the server answers when there is no such table, and no such database.
-_NO_TABLE = (550, 500)
-
-
-class TableColumn(Struct, frozen=True):
-    """A column of a table; `category` is TIME, TAG, ATTRIBUTE or FIELD."""
-
-    name: str
-    type: str
-    category: str
-    comment: str = ""
 
 
 class TableSource(CountedSource):
@@ -114,19 +101,10 @@ class TableDeviceSource(CountedSource):
 
 def columns_of(client: IotdbClient, table: TableName) -> tuple[TableColumn, ...]:
     """The columns of a table, in its order; raises NotFoundError when there is no such table."""
-    statement = schema_statements.describe_table(table.database, table.table)
-    try:
-        found = client.rows(statement, dialect=Dialect.TABLE)
-    except IotdbError as error:
-        if error.status not in _NO_TABLE:
-            raise
-        raise NotFoundError(
-            f"there is no table {table.name}", "see the tables of the cluster: `quarterdeck get table`"
-        ) from error
-    return tuple(
-        TableColumn(row["columnname"], row["datatype"], row["category"].upper(), row.get("comment", ""))
-        for row in found.texts()
-    )
+    found = read_table_columns(client, table.database, table.table)
+    if found is None:
+        raise NotFoundError(f"there is no table {table.name}", "see the tables of the cluster: `quarterdeck get table`")
+    return found.columns
 
 
 def require_tags(columns: Sequence[TableColumn], table: TableName, tags: Sequence[str], address: str = "") -> None:
