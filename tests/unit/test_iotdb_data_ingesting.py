@@ -125,7 +125,9 @@ def test_a_device_that_is_there_stays_as_it_is() -> None:
 
 def test_a_table_needs_all_its_tags() -> None:
     answers = {
-        'DESCRIBE "p"."t" DETAILS': described(time="TIMESTAMP TIME", site="STRING TAG", y="DOUBLE FIELD", a="STRING ATTRIBUTE")
+        'DESCRIBE "p"."t" DETAILS': described(
+            time="TIMESTAMP TIME", site="STRING TAG", y="DOUBLE FIELD", a="STRING ATTRIBUTE"
+        )
     }
     found = plan(answers, "p", "p.t", ("Y", "w"), tags=("Site=n",))
     assert found.statements == ('ALTER TABLE "p"."t" ADD COLUMN IF NOT EXISTS "w" DOUBLE FIELD',)
