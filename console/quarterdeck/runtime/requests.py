@@ -20,6 +20,7 @@ from quarterdeck.runtime.jobs.secret_fields import require_references
 from quarterdeck.runtime.jobs.service import JobService
 from quarterdeck.runtime.jobs.step_choices import step_choices
 from quarterdeck.runtime.journal import REDACTED, Journal, redact
+from quarterdeck.runtime.own_names import require_own_names
 from quarterdeck.runtime.policy import Standing, Wish, check, required_danger
 from quarterdeck.runtime.presence import CONNECT_TIMEOUT, Presence
 from quarterdeck.runtime.registry import Registry
@@ -98,6 +99,7 @@ class Requests:
         targets = self._targets(request)
         if parent is not None and not targets[0].action.job:
             raise UsageError(f"{request.action} is no job", "submit actions that are jobs", job_address(parent.job))
+        require_own_names(targets[0].action, request.parameters, len(targets))
         asked = [
             Wanted(target, validate(target.action.parameters, request.parameters), parent=parent) for target in targets
         ]
@@ -123,7 +125,9 @@ class Requests:
         Nothing is done or journalled. Secrets of short actions are refused, and so are those of jobs that are no references: whoever makes the request
         later would have to keep them.
         """
-        for target in self._targets(request):
+        targets = self._targets(request)
+        require_own_names(targets[0].action, request.parameters, len(targets))
+        for target in targets:
             wanted = Wanted(target, validate(target.action.parameters, request.parameters))
             standing = await self._standing(target)
             wanted = await self._with_settings(request, wanted)

@@ -19,6 +19,7 @@ from quarterdeck_ainode.iotdb.workbench.entrants import ClusterEntrant
 from quarterdeck_ainode.iotdb.workbench.predicting import forecast_in_cluster
 from quarterdeck_ainode.iotdb.workbench.window import read_window
 from quarterdeck_api.documents import ChartBlock, SeriesRole, TableBlock, TextBlock
+from quarterdeck_api.errors import UsageError
 from quarterdeck_api.jobs import JobState
 
 pytest.importorskip("sktime")
@@ -250,6 +251,8 @@ def test_a_forecast_beside_its_column_leaves_the_next_one_possible(client: Any, 
 
 def test_several_series_at_once_have_a_job_each(client: Any) -> None:
     wanted = {"models": ["naive_forecaster"], "horizon": 2, "folds": 0, "write_to": "{series}_bulk"}
+    with pytest.raises(UsageError, match="for all 2 resources"):
+        client.do("series.forecast", TREE, TABLE, parameters=wanted | {"write_to": "root.bench.d.same"}, confirmed=True)
     outcomes = client.do("series.forecast", TREE, TABLE, parameters=wanted, confirmed=True)
     written = [succeeded(client.finished(outcome.job))["written"]["target"] for outcome in outcomes]
     assert written == ["root.bench.d.temp_bulk", 'bench.t.v_bulk[dev="a"]']

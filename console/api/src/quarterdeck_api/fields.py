@@ -37,6 +37,10 @@ DatasetName = Annotated[str, Meta(extra_json_schema={"format": "dataset"})]
 #: `replace` or `overwrite` beside it is true.
 NewDatasetName = Annotated[str, Meta(extra_json_schema={"format": "new-dataset"})]
 
+#: The name of something that is made for each resource, in which a placeholder in braces may stand for the resource's own name. For several
+#: resources at once it has to have one.
+NameTemplate = Annotated[str, Meta(extra_json_schema={"format": "name-template"})]
+
 #: The address of any resource.
 AnyAddress = Annotated[str, Meta(extra_json_schema={"format": "address"})]
 

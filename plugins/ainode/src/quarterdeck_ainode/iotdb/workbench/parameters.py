@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from quarterdeck_api.fields import NewDatasetName, address_of
+from quarterdeck_api.fields import NameTemplate, NewDatasetName, address_of
 
 #: As many rows as the server's functions take, and as many as its AINode gives.
 LONGEST_INPUT = 2880
@@ -62,7 +62,7 @@ class SeriesForecastParameters(Struct, frozen=True, forbid_unknown_fields=True):
         NewDatasetName, Meta(description="Keep the rows that were used as a dataset of this name.")
     ] = ""
     write_to: Annotated[
-        str,
+        NameTemplate,
         Meta(
             description="A series that the forecast is written to, made when there is none; {series}_forecast is one beside it."
         ),
