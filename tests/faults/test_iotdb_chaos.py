@@ -82,7 +82,9 @@ def give_forecasts(plant: Plant, number: int, chance: random.Random) -> None:
     for _ in range(number):
         target = f"root.chaos.out.f{len(plant.forecasts)}" if chance.random() < 0.5 else ""
         models = chance.choice([("naive_forecaster",), (_LOADED,), (_LOADED, "local/naive_forecaster")])
-        wanted = {"models": models, "horizon": _HORIZON, "folds": 0, "write_model": models[0], "write_to": target}
+        wanted = {"models": models, "horizon": _HORIZON, "folds": 0}
+        if target:
+            wanted |= {"write_model": models[0], "write_to": target}
         plant.forecasts[plant.begin("series.forecast", _SERIES, parameters=wanted)] = target
         until(lambda: sum(not plant.instance.job(each).state.final for each in plant.forecasts) < _MOST_UNDER_WAY)
 
