@@ -20,7 +20,10 @@ class ServerParameters(Struct, frozen=True, kw_only=True):
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen at; 0 takes any free one.")] = AINODE_PORT
     advertise: Annotated[
-        str, Meta(description="The address that the cluster's nodes reach this one at; empty: the same as host.")
+        str,
+        Meta(
+            description="The address that the cluster's nodes reach this one at; empty: host, or the one that leads to the ConfigNode."
+        ),
     ] = ""
     cluster_name: Annotated[str, Meta(description="The cluster must have this name; empty: any.")] = ""
     data: Annotated[
