@@ -165,10 +165,10 @@ class Instance:
     def host_pid(self, client: Client, plugin: str = "exemplary") -> int:
         return next(host.pid for host in client.status().hosts if host.plugin == plugin)
 
-    def kill(self) -> None:
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends the runtime as a crash would."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
+        self.process.send_signal(number)
         self.process.wait(_PATIENCE)
         self.process = None
 

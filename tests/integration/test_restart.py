@@ -1,6 +1,7 @@
 """`runtime restart` and `runtime stop` as a user types them, while a worker job runs."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -71,3 +72,11 @@ def test_a_stop_ends_the_job_and_the_next_start_runs_it_again(commands: Commands
     assert events.count("started") == 2
     commands.run("do", "job.cancel", address)
     until(lambda: commands.job(address)["state"] == "cancelled")
+
+
+def test_a_crash_below_python_leaves_where_it_happened_in_the_log(make_instance: Callable[..., Any]) -> None:
+    instance = make_instance()
+    instance.client().status()
+    instance.kill(signal.SIGSEGV)
+    assert "Fatal Python error: Segmentation fault" in instance.log() and "Current thread" in instance.log()
+    assert instance.client().status().pid

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import signal
 import sys
@@ -21,6 +22,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="quarterdeck-runtime")
     arguments.add_argument("--lock-fd", type=int, default=-1)
     given = arguments.parse_args()
+    faulthandler.enable()  # A crash below Python leaves where it happened in the log, which standard error is.
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
     )
