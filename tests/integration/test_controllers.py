@@ -78,13 +78,21 @@ def test_what_is_on_looks_after_every_interval_and_survives_a_kill(instance: Any
 
 
 @pytest.mark.parametrize(("wanted", "words"), [("raise", "ValueError"), ("text", "not a Decision")])
-def test_a_look_that_fails_is_its_last_decision_and_is_tried_later(instance: Any, wanted: str, words: str) -> None:
+def test_a_look_that_fails_is_its_last_decision_and_is_tried_later(
+    instance: Any, until: Callable[[Callable[[], bool]], None], wanted: str, words: str
+) -> None:
     client = instance.client()
     order(instance, "look", wanted)
     assert client.do_one("controller.enable", REFILL).status == "done"
-    failed = client.do_one("controller.look", REFILL)
-    if failed.status == "refused":  # The look that being switched on began is under way.
-        failed = client.do_one("controller.look", REFILL)
+    looks: list[Any] = []
+
+    def looked() -> bool:
+        """Whether it could look; the look that being switched on began may be under way."""
+        looks.append(client.do_one("controller.look", REFILL))
+        return looks[-1].status != "refused"
+
+    until(looked)
+    failed = looks[-1]
     assert (failed.status, words in failed.message) == ("failed", True)
     seen = cells(client)
     assert (seen["decision"], seen["health"]) == ("failed", "failed")
